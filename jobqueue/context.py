@@ -1,0 +1,156 @@
+"""What code can ask and say about the job that is running it."""
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar, Token
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from jobqueue.errors import InvalidOption, NotInsideJob, PayloadTooLarge
+
+PROGRESS_LIMIT = 64 * 1024
+"""Bytes that the JSON text of a job's progress may have."""
+
+LINE_LIMIT = 4 * 1024
+"""Characters of a log line that are kept."""
+
+_current: ContextVar["JobContext"] = ContextVar("jobqueue.current_job")
+
+
+class JobContext:
+    """The job that is running.
+
+    Attributes:
+        id: its id: the idempotency key for what it does elsewhere.
+        task: the name of its task.
+        queue: the name of its queue.
+        attempt: which attempt this is, counted from 1.
+        max_attempts: how many there are at most.
+        token: the fencing token of this execution: higher than that of any earlier execution in the queue.
+        meta: what was given as ``meta`` when it was enqueued.
+        enqueued_at: when it was enqueued.
+        deadline: when it will be stopped for taking too long; None if it has no timeout.
+    """
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        task: str,
+        queue: str,
+        attempt: int,
+        max_attempts: int,
+        token: int,
+        meta: Mapping[str, Any],
+        enqueued_at: datetime | None,
+        deadline: datetime | None,
+        spoke: Callable[["JobContext"], None],
+    ) -> None:
+        self.id = id
+        self.task = task
+        self.queue = queue
+        self.attempt = attempt
+        self.max_attempts = max_attempts
+        self.token = token
+        self.meta = meta
+        self.enqueued_at = enqueued_at
+        self.deadline = deadline
+        self._cancelled = False
+        self._spoke = spoke
+        self._progress = self._progress_taken = b""
+        self._lines: list[str] = []
+        self._lines_taken = 0
+        self._announced = False
+
+    def __repr__(self) -> str:
+        return f"<JobContext {self.task} {self.id} attempt {self.attempt}>"
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job has been asked to stop, or has overrun its timeout.
+
+        An ``async`` task is cancelled and a process killed; a thread must look here now and then, and return.
+        """
+        return self._cancelled
+
+    def progress(self, value: Any) -> None:
+        """Say how far the job is. It is kept shortly after, without waiting; only the latest value counts.
+
+        Args:
+            value: a fraction from 0 to 1, or any JSON value.
+
+        Raises:
+            InvalidOption: the value has no form in JSON.
+            PayloadTooLarge: its JSON text is over 64 KiB.
+        """
+        try:
+            text = to_json(value, inf_nan_mode="strings")
+            if len(text) <= PROGRESS_LIMIT:
+                from_json(text)  # whoever looks at the job must be able to read it: not if it is nested too deep
+        except ValueError as error:
+            raise InvalidOption(f"progress({type(value).__name__}): {error}") from None
+        if len(text) > PROGRESS_LIMIT:
+            raise PayloadTooLarge(f"the progress is {len(text):,} bytes of JSON, over the limit of {PROGRESS_LIMIT:,}")
+        self._progress = text
+        self._speak()
+
+    def log(self, text: str) -> None:
+        """Write a line to the job's own log. It is kept shortly after, without waiting.
+
+        Args:
+            text: the line, of which 4,096 characters are kept. Of the whole log the latest 64 KiB are.
+        """
+        # The name of a file may hold bytes that are no text: they are shown as \\udcff rather than refused.
+        line = str(text)[:LINE_LIMIT].encode("utf-8", "backslashreplace").decode("utf-8")
+        self._lines.append(line[:LINE_LIMIT])
+        self._speak()
+
+    def stop(self) -> None:
+        """Say that the job is to stop: for the worker."""
+        self._cancelled = True
+
+    def hear(self, progress: bytes, lines: list[str]) -> None:
+        """Take over what the job has said in a process of its own: for the worker."""
+        if progress:
+            self._progress = progress
+        self._lines += lines
+        self._speak()
+
+    def take(self) -> tuple[bytes, int, list[str]]:
+        """Return and forget what is to be kept: for the worker.
+
+        Returns:
+            The progress, empty if it has not changed; how many lines were taken before; the new lines.
+        """
+        # A thread may speak while this runs, so nothing is cleared that has not been read.
+        self._announced = False
+        progress, told = self._progress, self._progress_taken
+        self._progress_taken = progress
+        count = len(self._lines)
+        lines = self._lines[:count]
+        del self._lines[:count]
+        before, self._lines_taken = self._lines_taken, self._lines_taken + count
+        return b"" if progress is told else progress, before, lines
+
+    def _speak(self) -> None:
+        if not self._announced:
+            self._announced = True
+            self._spoke(self)
+
+
+def current_job() -> JobContext:
+    """Return the job that is running this code: in the task itself, in what it calls, and in middleware.
+
+    Raises:
+        NotInsideJob: no job runs this code.
+    """
+    try:
+        return _current.get()
+    except LookupError:
+        raise NotInsideJob("current_job() was called outside a job: nothing runs this code for a queue") from None
+
+
+def enter(job: JobContext) -> Token[JobContext]:
+    """Make a job the current one: for the worker."""
+    return _current.set(job)

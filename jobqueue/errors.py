@@ -1,0 +1,161 @@
+"""Every error that jobqueue raises.
+
+    JobQueueError
+    ├── InvalidJob               refused at the call; nothing reached Redis
+    │   ├── InvalidArguments     (TypeError)  an argument is missing, unknown or of the wrong type
+    │   ├── InvalidName          (ValueError) a queue, task or job id with characters outside the allowed set
+    │   ├── InvalidOption        (ValueError) an option with a value that cannot work
+    │   ├── UnknownOption        (TypeError)  a mistyped option
+    │   ├── PayloadTooLarge      (ValueError) arguments or result over the limit
+    │   └── TaskNotIncluded      the task belongs to a task set that no application has included
+    ├── InvalidURL               (ValueError) a Redis URL that cannot be understood
+    ├── TaskAlreadyDefined       two functions under one task name
+    ├── UnknownTask              (LookupError) the application has no task of this name
+    ├── JobNotFound              (LookupError) no job has this id: it never existed, or was removed or pruned
+    ├── JobConflict              the job is not in a state in which this can be done
+    ├── JobFailed                the result was asked of a job that failed
+    ├── JobCancelled             the result was asked of a job that was cancelled
+    ├── ResultTimeout            (TimeoutError) the job did not end in time
+    ├── NotInsideJob             (LookupError) current_job() was called outside a job
+    ├── ServerError              what Redis answered
+    │   ├── ServerUnavailable    no answer, or one that says "not now": try again later
+    │   ├── ServerFull           Redis is at its memory limit and refuses new jobs
+    │   └── ServerRefused        wrong password, missing permission, or a server that is too old
+    └── EmbeddedServerError      the embedded server could not be found or started
+
+Signals, which a job raises to say how it ended, are not errors: see ``jobqueue.signals``.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class JobQueueError(Exception):
+    """The root of all errors of jobqueue."""
+
+
+class InvalidJob(JobQueueError):
+    """The job was refused before anything was sent."""
+
+
+class InvalidArguments(InvalidJob, TypeError):
+    """The arguments do not fit the signature of the task."""
+
+
+class InvalidName(InvalidJob, ValueError):
+    """A name has characters that are not allowed."""
+
+
+class InvalidOption(InvalidJob, ValueError):
+    """An option has a value that cannot work."""
+
+
+class UnknownOption(InvalidJob, TypeError):
+    """An option does not exist."""
+
+
+class PayloadTooLarge(InvalidJob, ValueError):
+    """The JSON text of a job or of its result is over the limit."""
+
+
+class TaskNotIncluded(InvalidJob):
+    """The task set of this task has not been included by an application."""
+
+
+class InvalidURL(JobQueueError, ValueError):
+    """A Redis URL cannot be understood."""
+
+
+class TaskAlreadyDefined(JobQueueError):
+    """A task of this name exists already."""
+
+
+class UnknownTask(JobQueueError, LookupError):
+    """The application has no task of this name."""
+
+
+class JobNotFound(JobQueueError, LookupError):
+    """No job has this id."""
+
+    # Here and below the arguments are kept as they are, not the text: an error is rebuilt from them when it is copied,
+    # or leaves a process pool.
+    def __init__(self, job_id: str, queue: str) -> None:
+        super().__init__(job_id, queue)
+        self.job_id = job_id
+        self.queue = queue
+
+    def __str__(self) -> str:
+        place = f"no job {self.job_id!r} in queue {self.queue!r}"
+        return f"{place}: it never existed, was removed, or its retention has passed"
+
+
+class JobConflict(JobQueueError):
+    """The job is not in a state in which this can be done."""
+
+
+class JobFailed(JobQueueError):
+    """The job failed for good.
+
+    Attributes:
+        job_id: the id of the job.
+        error_type: the name of the exception's class in the worker, as text.
+        error_message: its message.
+        traceback: the traceback in the worker, as text; empty where there was none.
+    """
+
+    def __init__(self, job_id: str, error_type: str, error_message: str, traceback: str) -> None:
+        super().__init__(job_id, error_type, error_message, traceback)
+        self.job_id = job_id
+        self.error_type = error_type
+        self.error_message = error_message
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        text = f"job {self.job_id} failed: {self.error_type}: {self.error_message}"
+        return f"{text}\n\n{self.traceback}" if self.traceback else text
+
+
+class JobCancelled(JobQueueError):
+    """The job was cancelled."""
+
+    def __init__(self, job_id: str, reason: str) -> None:
+        super().__init__(job_id, reason)
+        self.job_id = job_id
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"job {self.job_id} was cancelled" + (f": {self.reason}" if self.reason else "")
+
+
+class ResultTimeout(JobQueueError, TimeoutError):
+    """The job did not end in time. It goes on; ask again."""
+
+
+class NotInsideJob(JobQueueError, LookupError):
+    """There is no current job: the code is not being run by a worker."""
+
+
+class ServerError(JobQueueError):
+    """Redis answered with an error."""
+
+
+class ServerUnavailable(ServerError):
+    """Redis does not answer, or cannot now."""
+
+
+class ServerFull(ServerError):
+    """Redis has reached its memory limit and takes no new jobs until workers have freed some."""
+
+
+class ServerRefused(ServerError):
+    """Redis refuses the command: credentials, permissions, or a server older than 6.2."""
+
+
+class EmbeddedServerError(JobQueueError):
+    """The embedded server could not be found or started."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the nearest known name, or an empty text."""
+    nearest = get_close_matches(name, list(known), n=1)
+    return f" (did you mean {nearest[0]!r}?)" if nearest else ""

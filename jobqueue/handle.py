@@ -1,0 +1,182 @@
+"""A handle to a job: ask for its state and result, cancel it, run it again."""
+
+from collections.abc import Callable
+from contextlib import aclosing, closing
+from typing import Any, Generic, TypeVar
+
+from pydantic_core import from_json
+
+from jobqueue.errors import JobCancelled, JobConflict, JobFailed, JobNotFound, ResultTimeout
+from jobqueue.job import JobInfo, JobState
+from jobqueue.store import inspect, jobs
+from jobqueue.store.connections import Connections
+from jobqueue.store.inspect import LogLine
+from jobqueue.store.jobs import Watched
+from jobqueue.store.keys import QueueKeys
+
+T = TypeVar("T")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class JobHandle(Generic[R_co]):
+    """A job that was enqueued. What it tells is read from the server each time it is asked.
+
+    Each method that talks to the server has a twin for asyncio, whose name begins with ``a``.
+
+    Attributes:
+        id: the id of the job.
+        queue: the name of its queue.
+    """
+
+    def __init__(self, job_id: str, keys: QueueKeys, connections: Connections, decode: Callable[[bytes], R_co]) -> None:
+        self.id = job_id
+        self.queue = keys.queue
+        self._keys = keys
+        self._connections = connections
+        self._decode = decode
+
+    def __repr__(self) -> str:
+        return f"<JobHandle {self.id} in {self.queue}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, JobHandle) and (self.id, self._keys.tag) == (other.id, other._keys.tag)
+
+    def __hash__(self) -> int:
+        return hash((self.id, self._keys.tag))
+
+    @property
+    def keys(self) -> QueueKeys:
+        """The keys of its queue: for other parts of the library."""
+        return self._keys
+
+    def info(self) -> JobInfo:
+        """Return everything that is known of the job.
+
+        Raises:
+            JobNotFound: it was removed, or its retention has passed.
+            ServerError: Redis refuses or is not available; so in all methods below.
+        """
+        return self._found(self._connections.run(inspect.show(self._keys, self.id)))
+
+    async def ainfo(self) -> JobInfo:
+        """See ``info``."""
+        return self._found(await self._connections.arun(inspect.show(self._keys, self.id)))
+
+    def state(self) -> JobState:
+        """Return where the job is in its life.
+
+        Raises:
+            JobNotFound: it was removed, or its retention has passed.
+        """
+        return self.info().state
+
+    async def astate(self) -> JobState:
+        """See ``state``."""
+        return (await self.ainfo()).state
+
+    def logs(self) -> tuple[LogLine, ...]:
+        """Return what the job has logged, the oldest line first."""
+        return self._connections.run(inspect.logs(self._keys, self.id))
+
+    async def alogs(self) -> tuple[LogLine, ...]:
+        """See ``logs``."""
+        return await self._connections.arun(inspect.logs(self._keys, self.id))
+
+    def result(self, timeout: float | None = None) -> R_co:
+        """Wait until the job has ended, and return what its function returned.
+
+        Args:
+            timeout: seconds to wait at most; None waits as long as it takes.
+
+        Raises:
+            JobFailed: it failed for good.
+            JobCancelled: it was cancelled.
+            ResultTimeout: it has not ended in time. It goes on; ask again.
+            JobNotFound: it was removed, or its retention has passed.
+        """
+        with closing(self._connections.ended([(self._keys, self.id)], timeout)) as ended:
+            for _, watched in ended:
+                return self.outcome(watched)
+        raise self._late(timeout)
+
+    async def aresult(self, timeout: float | None = None) -> R_co:
+        """See ``result``."""
+        async with aclosing(self._connections.aended([(self._keys, self.id)], timeout)) as ended:
+            async for _, watched in ended:
+                return self.outcome(watched)
+        raise self._late(timeout)
+
+    def cancel(self, reason: str = "") -> bool:
+        """Call the job off. One that has not begun is cancelled at once; one that runs is asked to stop.
+
+        Args:
+            reason: why, for those who look at the job later.
+
+        Returns:
+            Whether it had not ended yet.
+
+        Raises:
+            JobNotFound: it was removed, or its retention has passed.
+        """
+        return not self._found(self._connections.run(jobs.cancel(self._keys, self.id, reason))).ended
+
+    async def acancel(self, reason: str = "") -> bool:
+        """See ``cancel``."""
+        return not self._found(await self._connections.arun(jobs.cancel(self._keys, self.id, reason))).ended
+
+    def retry(self) -> None:
+        """Let a failed or cancelled job run again, with all its attempts.
+
+        Raises:
+            JobConflict: it is neither failed nor cancelled.
+            JobNotFound: it was removed, or its retention has passed.
+        """
+        self._check_retried(self._found(self._connections.run(jobs.retry(self._keys, self.id))))
+
+    async def aretry(self) -> None:
+        """See ``retry``."""
+        self._check_retried(self._found(await self._connections.arun(jobs.retry(self._keys, self.id))))
+
+    def remove(self) -> None:
+        """Delete the job and all that is kept of it.
+
+        Raises:
+            JobConflict: it is running. Cancel it first.
+            JobNotFound: it was removed before, or its retention has passed.
+        """
+        self._check_removed(self._found(self._connections.run(jobs.remove(self._keys, self.id))))
+
+    async def aremove(self) -> None:
+        """See ``remove``."""
+        self._check_removed(self._found(await self._connections.arun(jobs.remove(self._keys, self.id))))
+
+    def _found(self, value: T | None) -> T:
+        if value is None:
+            raise JobNotFound(self.id, self.queue)
+        return value
+
+    def _check_retried(self, found: JobState) -> None:
+        if found not in (JobState.FAILED, JobState.CANCELLED):
+            raise JobConflict(f"job {self.id} is {found.value}: only failed and cancelled jobs can be retried")
+
+    def _check_removed(self, found: JobState) -> None:
+        if found is JobState.ACTIVE:
+            raise JobConflict(f"job {self.id} is active: cancel it first, and remove it when it has stopped")
+
+    def outcome(self, watched: Watched) -> R_co:
+        """Return the result of a job that has ended, or raise what became of it: for other parts of the library."""
+        ending = self._found(watched.ending)
+        match ending.outcome.value:
+            case "failed":
+                raise JobFailed(self.id, ending.error_type, ending.message, ending.traceback)
+            case "cancelled":
+                raise JobCancelled(self.id, ending.message)
+        return self._decode(ending.result)
+
+    def _late(self, timeout: float | None) -> ResultTimeout:
+        return ResultTimeout(f"job {self.id} has not ended within {timeout:g} s; it goes on")
+
+
+def any_result(text: bytes) -> Any:
+    """Return a result whose type is not known."""
+    return from_json(text)

@@ -1,0 +1,302 @@
+"""What a job is: its states, what is stored of it, and how that reads on the wire.
+
+The layout of the stored texts is documented in ``docs/wire-format.md``; this module is its only reader and writer in
+Python. The Lua scripts treat them as opaque, but for the framing that they write themselves.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json, to_json
+
+from jobqueue.durations import seconds
+from jobqueue.names import check_name
+
+
+class JobState(StrEnum):
+    """Where a job is in its life. The words are the same in Lua, events, CLI and docs."""
+
+    WAITING = "waiting"
+    """May run now. A parked job waits too: for a worker that knows its task."""
+    DELAYED = "delayed"
+    """Runs when its time has come."""
+    ACTIVE = "active"
+    """Held by a worker."""
+    COMPLETED = "completed"
+    """Returned a result."""
+    FAILED = "failed"
+    """Has no attempts left: the dead-letter set."""
+    CANCELLED = "cancelled"
+    """Was called off."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to a job in this state by itself."""
+        return self in (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
+
+
+class OutcomeKind(StrEnum):
+    """How one execution of a job ended."""
+
+    COMPLETED = "completed"
+    """It returned. The job has completed."""
+    FAILED = "failed"
+    """It raised, and no attempt is left. The job has failed."""
+    CANCELLED = "cancelled"
+    """It was called off. The job is cancelled."""
+    RETRIED = "retried"
+    """It raised, and will be tried again. An attempt is charged."""
+    SNOOZED = "snoozed"
+    """It asked to be run later."""
+    INTERRUPTED = "interrupted"
+    """The worker shut down and handed the job back."""
+    LOST = "lost"
+    """The worker died, or lost its lease. Too many of these and the job has failed."""
+    PARKED = "parked"
+    """The worker could not run it: it does not know the task, or cannot read the arguments."""
+
+
+class Transition(NamedTuple):
+    """A step from one state to another, and what causes it."""
+
+    source: JobState | None
+    target: JobState
+    cause: str
+
+
+TRANSITIONS: frozenset[Transition] = frozenset(
+    {
+        Transition(None, JobState.WAITING, "added"),
+        Transition(None, JobState.DELAYED, "added"),
+        Transition(JobState.DELAYED, JobState.WAITING, "promoted"),
+        Transition(JobState.DELAYED, JobState.CANCELLED, "cancelled"),
+        Transition(JobState.WAITING, JobState.ACTIVE, "claimed"),
+        Transition(JobState.WAITING, JobState.CANCELLED, "cancelled"),
+        Transition(JobState.ACTIVE, JobState.COMPLETED, "completed"),
+        Transition(JobState.ACTIVE, JobState.FAILED, "failed"),
+        Transition(JobState.ACTIVE, JobState.CANCELLED, "cancelled"),
+        Transition(JobState.ACTIVE, JobState.DELAYED, "retried"),
+        Transition(JobState.ACTIVE, JobState.DELAYED, "snoozed"),
+        Transition(JobState.ACTIVE, JobState.WAITING, "retried"),
+        Transition(JobState.ACTIVE, JobState.WAITING, "snoozed"),
+        Transition(JobState.ACTIVE, JobState.WAITING, "interrupted"),
+        Transition(JobState.ACTIVE, JobState.WAITING, "lost"),
+        Transition(JobState.ACTIVE, JobState.FAILED, "lost"),
+        Transition(JobState.ACTIVE, JobState.WAITING, "parked"),
+        Transition(JobState.FAILED, JobState.WAITING, "revived"),
+        Transition(JobState.CANCELLED, JobState.WAITING, "revived"),
+    }
+)
+"""Every step a job can take. Removal, possible in every state but active, is not a state and not listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """What was asked for when the job was enqueued. It never changes.
+
+    Attributes:
+        task: the name of the task.
+        args: the arguments by parameter name, as JSON values.
+        timeout: seconds the job may run, where it differs from the task's.
+        retry: the retry policy, where it differs from the task's (see ``Retry.to_wire``).
+        result_ttl: seconds the completed job is kept, where it differs from the task's.
+        meta: what middleware and hooks want to know, for instance a trace id.
+        created_at: when it was enqueued, in milliseconds of the server's clock; None before it is.
+    """
+
+    task: str
+    args: Mapping[str, Any]
+    timeout: float | None = None
+    retry: Mapping[str, Any] | None = None
+    result_ttl: float | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    created_at: int | None = None
+
+    @classmethod
+    def parse(cls, text: bytes) -> "Specification":
+        """Read the stored text.
+
+        Raises:
+            ValueError: it is not a specification.
+        """
+        # Anybody may have written it, so all is checked that a worker would otherwise stumble over.
+        members = from_json(text)
+        if not isinstance(members, dict) or not isinstance(members.get("task"), str):
+            raise ValueError("a specification is a JSON object with a member 'task'")
+        args = members.get("args", {})
+        if not isinstance(args, dict):
+            raise ValueError("the member 'args' of a specification is a JSON object of arguments by parameter name")
+        timeout = _duration(members, "timeout")
+        if timeout == 0:
+            raise ValueError("the member 'timeout' of a specification is more than 0 seconds")
+        return cls(
+            check_name(members["task"], "task"),
+            args,
+            timeout,
+            _object(members, "retry"),
+            _duration(members, "result_ttl"),
+            _object(members, "meta") or {},
+            _moment(members, "at"),
+        )
+
+
+def specification_text(
+    task: str,
+    args: bytes,
+    *,
+    timeout: float | None = None,
+    retry: Mapping[str, Any] | None = None,
+    result_ttl: float | None = None,
+    meta: Mapping[str, Any] | None = None,
+) -> bytes:
+    """Return the text of a specification, without the time: the server prepends it when the job is added.
+
+    Args:
+        task: the name of the task.
+        args: the arguments, already a JSON object.
+        timeout: as in ``Specification``, like the rest.
+        retry: the same.
+        result_ttl: the same.
+        meta: the same.
+    """
+    # Concatenated rather than dumped whole: the arguments are JSON already, and most jobs have nothing else.
+    text = b'{"task":"%b","args":%b' % (task.encode("ascii"), args)
+    extra = {"timeout": timeout, "retry": retry, "result_ttl": result_ttl, "meta": meta or None}
+    present = {name: value for name, value in extra.items() if value is not None}
+    return text + b"," + to_json(present)[1:] if present else text + b"}"
+
+
+class Counts(NamedTuple):
+    """How often a job was run without an end, by cause. Only failures are charged against the attempts."""
+
+    failures: int = 0
+    lost: int = 0
+    interrupted: int = 0
+    snoozed: int = 0
+
+    @classmethod
+    def parse(cls, text: bytes) -> "Counts":
+        """Read the four numbers that head a job's bookkeeping; an empty text is a job without any."""
+        return cls(*map(int, text.split())) if text else cls()
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt that is being made or comes next, counted from 1."""
+        return self.failures + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One run of a job that is over, and how it ended.
+
+    Attributes:
+        outcome: how it ended.
+        started_at: when it began; None for a job that was cancelled before it ever ran.
+        finished_at: when it ended.
+        worker: the id of the worker that ran it.
+        token: its fencing token.
+        result: the JSON text of the result, if it completed.
+        error_type: the name of the exception's class, if it failed.
+        message: the exception's message, why it was cancelled, or what became of its worker.
+        traceback: the exception's traceback as text, cut in the middle when it is long.
+    """
+
+    outcome: OutcomeKind
+    started_at: datetime | None
+    finished_at: datetime
+    worker: str = ""
+    token: int = 0
+    result: bytes = b"null"
+    error_type: str = ""
+    message: str = ""
+    traceback: str = ""
+
+    @classmethod
+    def parse(cls, text: bytes) -> "Execution":
+        """Read a stored record: ``[outcome, started, finished, worker, token, body]``."""
+        outcome, started, finished, worker, token, body = from_json(text)
+        kind = OutcomeKind(outcome)
+        record = cls(kind, moment(started) if started else None, moment(finished), worker, token)
+        if kind is OutcomeKind.COMPLETED:
+            return replace(record, result=to_json(body))
+        if isinstance(body, dict):
+            return replace(
+                record,
+                error_type=body.get("type", ""),
+                message=body.get("message", ""),
+                traceback=body.get("traceback", ""),
+            )
+        return replace(record, message=body or "")
+
+
+@dataclass(frozen=True, slots=True)
+class JobInfo:
+    """Everything that is known of a job at one moment.
+
+    Attributes:
+        id: the id of the job.
+        queue: the name of its queue.
+        state: where it is in its life.
+        task: the name of its task; empty if the specification cannot be read.
+        args: the arguments as JSON values.
+        created_at: when it was enqueued.
+        counts: how often it was run without an end, by cause.
+        history: the latest executions that did not end the job, the oldest first.
+        run_at: when a delayed job is due.
+        worker: the worker that holds it, or ran it last.
+        started_at: when its current or last execution began.
+        token: the fencing token of that execution.
+        ending: the execution that ended it.
+        cancelling: whether it has been asked to stop.
+        parked: why it waits although it may run: no worker knows its task, or can read its arguments.
+        progress: what the job last said of its progress: a fraction, or any JSON value.
+        meta: what was given as ``meta`` when it was enqueued.
+        specification: the stored text.
+    """
+
+    id: str
+    queue: str
+    state: JobState
+    task: str
+    args: Mapping[str, Any]
+    created_at: datetime | None
+    counts: Counts
+    history: tuple[Execution, ...]
+    run_at: datetime | None
+    worker: str
+    started_at: datetime | None
+    token: int
+    ending: Execution | None
+    cancelling: bool
+    parked: str
+    progress: Any
+    meta: Mapping[str, Any]
+    specification: bytes = field(repr=False)
+
+
+def moment(milliseconds: int) -> datetime:
+    """Return a time of the server's clock, given in milliseconds since 1970, with its zone."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _duration(members: Mapping[str, Any], name: str) -> float | None:
+    value = members.get(name)
+    return None if value is None else seconds(value, f"the member {name!r} of a specification")
+
+
+def _object(members: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    value = members.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise ValueError(f"the member {name!r} of a specification is a JSON object")
+    return value
+
+
+def _moment(members: Mapping[str, Any], name: str) -> int | None:
+    value = members.get(name)
+    # Up to the year 9999, where the dates of Python end.
+    if value is not None and not (type(value) is int and 0 <= value < 253_402_300_800_000):
+        raise ValueError(f"the member {name!r} of a specification is a time in milliseconds since 1970")
+    return value

@@ -1,0 +1,40 @@
+"""Which names queues, tasks and jobs may have, and where ids come from."""
+
+import os
+import re
+from base64 import b64encode
+
+from jobqueue.errors import InvalidName
+
+# No braces: they would move the hash tag of a key. No white space: the store separates words with it.
+_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}", re.ASCII)
+
+
+def check_name(name: str, what: str) -> str:
+    """Return the name, if it may be used.
+
+    Args:
+        name: the name.
+        what: what it names, for the error: ``"queue"``, ``"task"``, ``"job id"``.
+
+    Raises:
+        InvalidName: it is empty, too long, or has other characters than ``A-Z a-z 0-9 _ . : -``.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidName(f"{what} {name!r}: use 1 to 128 of the characters A-Z a-z 0-9 _ . : -")
+    return name
+
+
+def new_id() -> str:
+    """Return a new job id: 14 letters and digits, 80 random bits.
+
+    Fourteen, because Redis then keeps an id in 16 bytes; random rather than ordered by time, because ids that share
+    no prefix can be shortened at a prompt, and because every bit then counts against a collision.
+    """
+    return b64encode(os.urandom(10), b"Zz")[:14].decode("ascii")
+
+
+def new_ids(count: int) -> list[str]:
+    """Return many new job ids with one call to the system's random source."""
+    noise = os.urandom(10 * count)
+    return [b64encode(noise[at : at + 10], b"Zz")[:14].decode("ascii") for at in range(0, 10 * count, 10)]

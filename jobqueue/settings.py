@@ -1,0 +1,54 @@
+"""The settings of an application: one checked, frozen value."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jobqueue.durations import seconds
+from jobqueue.errors import InvalidOption
+from jobqueue.names import check_name
+from jobqueue.retention import Retention
+
+DEFAULT_URL = "redis://localhost:6379/0"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an application and its workers agree on.
+
+    Attributes:
+        prefix: what every key in Redis begins with; applications that share a server choose different ones.
+        queue: the queue of tasks that name none.
+        retention: how long ended jobs are kept.
+        max_payload: bytes that the JSON text of a job or of its result may have.
+        lease: seconds without a heartbeat after which a worker is taken for dead.
+        max_lost: how often a job may be lost with its worker before it has failed.
+    """
+
+    prefix: str = "jq"
+    queue: str = "default"
+    retention: Retention = field(default_factory=Retention)
+    max_payload: int = 1024 * 1024
+    lease: float = 30.0
+    max_lost: int = 3
+
+    def __post_init__(self) -> None:
+        check_name(self.prefix, "prefix")
+        check_name(self.queue, "queue")
+        object.__setattr__(self, "lease", seconds(self.lease, "lease"))
+        if not 1 <= self.lease <= 3600:
+            raise InvalidOption(f"lease must be between 1 second and 1 hour, not {self.lease!r}")
+        if not _is_whole(self.max_lost) or not 1 <= self.max_lost <= 20:
+            raise InvalidOption(f"max_lost must be between 1 and 20, not {self.max_lost!r}")
+        if not _is_whole(self.max_payload) or not 1024 <= self.max_payload <= 512 * 1024 * 1024:
+            raise InvalidOption(f"max_payload must be between 1 KiB and 512 MiB, not {self.max_payload!r}")
+
+
+def find_url(url: str | None, environment: Mapping[str, str] | None = None) -> str:
+    """Return the URL of the server: as given, else ``$JOBQUEUE_URL``, else ``$REDIS_URL``, else the local one."""
+    variables = os.environ if environment is None else environment
+    return url or variables.get("JOBQUEUE_URL") or variables.get("REDIS_URL") or DEFAULT_URL
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,400 @@
+"""How arguments and results travel: bound to the function's signature, validated, as plain JSON.
+
+What is sent is what the annotations say, written by pydantic; what arrives is validated by the same annotations, so
+that a ``datetime`` is a ``datetime`` again. Where JSON cannot carry a value so that it arrives as it was, the call is
+refused.
+"""
+
+import inspect
+import math
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import cached_property
+from hashlib import sha1
+from typing import Annotated, Any, Never, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+import typing_extensions
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, create_model
+from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from jobqueue.errors import InvalidArguments, InvalidOption
+
+M = TypeVar("M", bound=type[BaseModel])
+
+_JSON_VALUE = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="strings")
+_JSON = ConfigDict(extra="forbid", **_JSON_VALUE)
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+# Types that come back from JSON as they went in. Anything else is read back at once, to see whether it does: a datetime
+# too, because the seconds of its offset from UTC do not travel (places had such offsets until about 1970).
+_FAITHFUL = (str, int, float, bool, bytes, date, timedelta, Decimal, UUID)
+_FAITHFUL_CONTAINERS = (list, tuple, set, frozenset)
+
+# What pydantic writes for each byte of a key that has no form in UTF-8.
+_REPLACEMENT = "\ufffd".encode()
+
+# JSON is read no deeper than 200 levels, and without numbers of more than 4,300 digits. With fewer brackets and bytes
+# than these there is no need to look.
+_FEW_BRACKETS = 150
+_FEW_BYTES = 4300
+
+
+class UnreadableArguments(Exception):
+    """The arguments of a stored job do not fit the signature that this process has."""
+
+
+class UnwritableResult(Exception):
+    """A function returned something that has no form in JSON."""
+
+
+class Signature:
+    """The parameters and the result of a function, as JSON.
+
+    Args:
+        function: the function.
+        name: what errors call it.
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str) -> None:
+        self._function = function
+        self._name = name
+        self._signature = inspect.signature(function)
+        self._parameters = list(self._signature.parameters.values())
+        self._variadic = any(parameter.kind in _VARIADIC for parameter in self._parameters)
+        self._positional = [
+            parameter.name
+            for parameter in self._parameters
+            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        ]
+        self._positional_only = {p.name for p in self._parameters if p.kind is p.POSITIONAL_ONLY}
+
+    def prepare(self) -> None:
+        """Build what is otherwise built at the first call, so that a mistake in the annotations shows at once.
+
+        Raises:
+            InvalidOption: an annotation cannot be resolved, or has no form in JSON.
+        """
+        _ = self._arguments, self._result
+
+    def encode(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
+        """Return the arguments of a call as a JSON object, by parameter name.
+
+        Raises:
+            InvalidArguments: they do not fit the signature, or would not arrive as they are.
+        """
+        bound = self._bind(args, kwargs)
+        try:
+            values = self._arguments.__pydantic_validator__.validate_python(bound)
+        except ValidationError as error:
+            raise InvalidArguments(self._explain(error)) from None
+        return self._write(values)
+
+    def encode_json(self, arguments: Mapping[str, Any]) -> bytes:
+        """Return arguments that are given by parameter name, as another program would: dates as text, and so on.
+
+        Raises:
+            InvalidArguments: they do not fit the signature, or cannot be written as JSON.
+        """
+        try:
+            text = to_json(arguments, bytes_mode="base64", inf_nan_mode="strings")
+            values = self._arguments.__pydantic_validator__.validate_json(text)
+        except ValidationError as error:
+            raise InvalidArguments(self._explain(error)) from None
+        except PydanticSerializationError as error:
+            raise InvalidArguments(f"{self._name}(): {error}") from None
+        return self._write(values)
+
+    def decode(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Return the positional and keyword arguments to call the function with.
+
+        Raises:
+            UnreadableArguments: the JSON values do not fit the signature.
+        """
+        try:
+            model = self._arguments.__pydantic_validator__.validate_json(to_json(arguments))
+        except ValidationError as error:
+            # Without the values: the reason is stored and logged, and arguments may be secret.
+            raise UnreadableArguments(self._explain(error, with_values=False)) from None
+        values = _values(model)
+        if not self._variadic and not self._positional_only:
+            return [], {self._parameters[index].name: value for index, value in values.items()}
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        for index, value in values.items():
+            parameter = self._parameters[index]
+            if parameter.kind is parameter.VAR_KEYWORD:
+                kwargs.update(value)
+            elif parameter.kind is parameter.VAR_POSITIONAL:
+                args += [p.default for p in self._parameters[len(args) : index]]
+                args += value
+            elif parameter.kind is parameter.KEYWORD_ONLY:
+                kwargs[parameter.name] = value
+            elif len(args) == index:
+                args.append(value)
+            elif parameter.kind is parameter.POSITIONAL_ONLY or self._variadic:
+                # An earlier one was left out, and with positional arguments there are no gaps: fill in the defaults.
+                args += [p.default for p in self._parameters[len(args) : index]]
+                args.append(value)
+            else:
+                kwargs[parameter.name] = value
+        return args, kwargs
+
+    def encode_result(self, value: Any) -> bytes:
+        """Return what the function returned as JSON.
+
+        Raises:
+            UnwritableResult: it has no form in JSON.
+        """
+        if value is None:
+            return b"null"
+        result = self._result
+        try:
+            try:
+                text = result.__pydantic_serializer__.to_json(result.__pydantic_validator__.validate_python(value))
+            except ValidationError:
+                # The annotation is wrong. The work is done all the same, so the result is kept as well as it can be.
+                text = to_json(value, bytes_mode="base64", inf_nan_mode="strings")
+            _check_readable(text)
+        except ValueError as error:
+            raise UnwritableResult(f"{self._name}() returned a {type(value).__name__}: {error}") from None
+        return text
+
+    def decode_result(self, text: bytes) -> Any:
+        """Return a result as the annotated type.
+
+        Raises:
+            ValueError: the stored result does not fit the annotation.
+        """
+        try:
+            return self._result.__pydantic_validator__.validate_json(text).root
+        except ValidationError as error:
+            raise ValueError(f"the result does not fit the annotation of {self._name}(): {error}") from None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A short text that changes when the parameters do."""
+        try:
+            shape = to_json(self._arguments.model_json_schema())
+        except Exception:  # a custom type may refuse to describe itself in any way it likes
+            # Not the text of the signature: the defaults in it may look different in each process.
+            shape = repr([(parameter.name, self._hints.get(parameter.name)) for parameter in self._parameters]).encode()
+        return sha1(shape).hexdigest()[:12]
+
+    @cached_property
+    def _hints(self) -> dict[str, Any]:
+        try:
+            hints = get_type_hints(self._function, include_extras=True)
+            return {name: _for_pydantic(hint) for name, hint in hints.items()}
+        except RecursionError as error:
+            raise InvalidOption(
+                f"an annotation of {self._name}() is a TypedDict that contains itself: before Python 3.12 it must be a"
+                " typing_extensions.TypedDict"
+            ) from error
+        except Exception as error:  # annotations may be any expression, and go wrong in any way
+            raise InvalidOption(f"the annotations of {self._name}() cannot be resolved: {error}") from error
+
+    @cached_property
+    def _arguments(self) -> type[BaseModel]:
+        # The fields have names of their own, because parameters may be called anything, "model_config" included.
+        fields: dict[str, Any] = {}
+        for index, parameter in enumerate(self._parameters):
+            hint = self._hints.get(parameter.name, Any)
+            required = parameter.default is parameter.empty and parameter.kind not in _VARIADIC
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                hint = list[hint]  # type: ignore[valid-type]
+            elif parameter.kind is parameter.VAR_KEYWORD:
+                hint = dict[str, hint]  # type: ignore[valid-type]
+            default: Any = ... if required else None
+            fields[f"p{index}"] = (hint, Field(default, alias=parameter.name))
+        model: type[BaseModel] = self._build(lambda: create_model(self._name, __config__=_JSON, **fields))
+        return model
+
+    @cached_property
+    def _result(self) -> type[RootModel[Any]]:
+        hint = self._hints.get("return", Any)
+        if hint in (Never, NoReturn):
+            hint = Any
+
+        def build() -> type[RootModel[Any]]:
+            bare: type[RootModel[Any]] = RootModel.__class_getitem__(hint)  # type: ignore[assignment]
+            return types.new_class("Result", (bare,), {}, lambda body: body.update(model_config=_JSON_VALUE))
+
+        return self._build(build)
+
+    @cached_property
+    def _unfaithful(self) -> list[int]:
+        """The parameters whose values may come back from JSON as something else."""
+        return [
+            index
+            for index, parameter in enumerate(self._parameters)
+            if not _faithful(self._hints.get(parameter.name, Any))
+        ]
+
+    def _build(self, build: Callable[[], M]) -> M:
+        try:
+            model = build()
+            if not model.__pydantic_complete__:
+                # Something was not defined yet when it was named. Now it is, or never.
+                model.model_rebuild()
+            return model
+        except (PydanticUserError, PydanticUndefinedAnnotation) as error:
+            raise InvalidOption(
+                f"an annotation of {self._name}() has no form in JSON that pydantic knows: {error.message}"
+            ) from error
+
+    def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        # The plain cases by hand: inspect takes longer to bind than pydantic to validate.
+        if not self._variadic and not self._positional_only and len(args) <= len(self._positional):
+            bound = dict(zip(self._positional, args, strict=False))
+            if bound.keys().isdisjoint(kwargs):
+                return {**bound, **kwargs}
+        try:
+            return dict(self._signature.bind(*args, **kwargs).arguments)
+        except TypeError as error:
+            raise InvalidArguments(f"{self._name}(): {error}") from None
+
+    def _write(self, model: BaseModel) -> bytes:
+        try:
+            text = model.__pydantic_serializer__.to_json(model, by_alias=True, include=model.__pydantic_fields_set__)
+            _check_readable(text)
+        except ValueError as error:
+            raise InvalidArguments(f"{self._name}(): {error}. Annotate the parameter, or pass something else") from None
+        doubtful = range(len(self._parameters)) if _REPLACEMENT in text else self._unfaithful
+        if doubtful:
+            self._check_faithful(model, text, doubtful)
+        return text
+
+    def _check_faithful(self, model: BaseModel, text: bytes, doubtful: Iterable[int]) -> None:
+        try:
+            read = self._arguments.__pydantic_validator__.validate_json(text)
+        except ValidationError as error:
+            raise InvalidArguments(f"{self._name}(): the worker could not read this again: {error}") from None
+        sent, arriving = model.__dict__, read.__dict__
+        for index in doubtful:
+            field = f"p{index}"
+            if field in model.__pydantic_fields_set__ and not _same(sent[field], arriving[field]):
+                parameter = self._parameters[index]
+                raise InvalidArguments(
+                    f"{self._name}(): argument {parameter.name!r} does not survive JSON: {_short(sent[field])}"
+                    f" would arrive as {_short(arriving[field])}. Annotate the parameter with a type that can be"
+                    " read back"
+                )
+
+    def _explain(self, error: ValidationError, with_values: bool = True) -> str:
+        lines = []
+        for problem in error.errors(include_url=False, include_context=False):
+            place = ".".join(str(part) for part in problem["loc"])
+            if problem["type"] == "missing" and len(problem["loc"]) == 1:
+                lines.append(f"argument {place!r} is missing")
+            elif problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
+                lines.append(f"there is no parameter {place!r}")
+            else:
+                value = f", not {_short(problem['input'])}" if with_values else ""
+                lines.append(f"argument {place!r}: {problem['msg']}{value}")
+        return f"{self._name}(): " + "; ".join(lines)
+
+
+def _values(model: BaseModel) -> dict[int, Any]:
+    """Return the arguments that were given, by the place of their parameter."""
+    return {int(name[1:]): value for name, value in model.__dict__.items() if name in model.__pydantic_fields_set__}
+
+
+def _faithful(hint: Any) -> bool:
+    """Tell whether values of an annotation come back from JSON as they were, whatever they are."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        # With None it is plain; two other types may look the same in JSON.
+        others = [part for part in parts if part is not type(None)]
+        return len(others) == 1 and _faithful(others[0])
+    if origin in _FAITHFUL_CONTAINERS:
+        return all(_faithful(part) for part in parts if part is not Ellipsis)
+    if origin is dict:
+        # Keys become text in JSON, and of None or a tuple no way leads back.
+        return parts[0] in _FAITHFUL and _faithful(parts[1])
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return all(type(member.value) in (str, int) for member in hint)
+    return hint in _FAITHFUL or hint in (None, type(None))
+
+
+def _same(sent: Any, arriving: Any) -> bool:
+    """Tell whether a value arrives as it was sent.
+
+    That can be so although Python does not call the two equal: what is not a number equals nothing, and a time in an
+    hour that happens twice equals none of another zone.
+    """
+    if bool(sent == arriving):
+        return True
+    if type(sent) is not type(arriving):
+        return False
+    match sent:
+        case float():
+            return math.isnan(sent) and math.isnan(arriving)
+        case datetime():
+            there = arriving.replace(tzinfo=None), arriving.utcoffset()
+            return (sent.replace(tzinfo=None), sent.utcoffset()) == there
+        case list() | tuple():
+            return len(sent) == len(arriving) and all(map(_same, sent, arriving))
+        case dict():
+            return sent.keys() == arriving.keys() and all(_same(value, arriving[key]) for key, value in sent.items())
+        case BaseModel():
+            parts = ("__dict__", "__pydantic_extra__", "__pydantic_private__")
+            return all(_same(getattr(sent, part), getattr(arriving, part)) for part in parts)
+    if is_dataclass(sent):
+        return all(_same(getattr(sent, member.name), getattr(arriving, member.name)) for member in fields(sent))
+    return False
+
+
+def _check_readable(text: bytes) -> None:
+    """Refuse JSON that cannot be read where it is stored, a level deeper: nested too deep, or with too long a number.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    if len(text) > _FEW_BYTES or text.count(b"[") + text.count(b"{") > _FEW_BRACKETS:
+        from_json(b"[%b]" % text)
+
+
+def _for_pydantic(hint: Any) -> Any:
+    """Replace ``typing.TypedDict`` by the one that pydantic accepts before Python 3.12."""
+    if sys.version_info >= (3, 12):
+        return hint
+    if typing.is_typeddict(hint) and type(hint).__module__ == "typing":
+        return _typed_dict(hint)
+    parts = get_args(hint)
+    if not parts or get_origin(hint) in (Annotated, typing.Literal):
+        return hint
+    replaced = tuple(_for_pydantic(part) if not isinstance(part, list) else part for part in parts)
+    if all(new is old for new, old in zip(replaced, parts, strict=True)):
+        return hint
+    if get_origin(hint) in (Union, types.UnionType):
+        return Union[replaced]  # noqa: UP007  the members are only known now
+    return hint.copy_with(replaced) if hasattr(hint, "copy_with") else get_origin(hint)[replaced]
+
+
+def _typed_dict(hint: Any) -> Any:
+    members = {name: _for_pydantic(member) for name, member in get_type_hints(hint, include_extras=False).items()}
+    return typing_extensions.TypedDict(  # type: ignore[operator]
+        hint.__name__,
+        {
+            name: typing_extensions.Required[member]
+            if name in hint.__required_keys__
+            else typing_extensions.NotRequired[member]
+            for name, member in members.items()
+        },
+    )
+
+
+def _short(value: Any) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # the value may be anything, and so may what its repr raises
+        return f"a {type(value).__name__} that cannot be shown"
+    return text if len(text) <= 100 else f"{text[:80]}... ({len(text)} characters)"

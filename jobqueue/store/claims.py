@@ -1,0 +1,257 @@
+"""The claim protocol: how workers register, take jobs, settle them, and are reaped.
+
+The protocol, and why it loses nothing, is explained in ``docs/concepts.md`` and modelled in ``tests/model``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
+
+from jobqueue.job import Counts
+from jobqueue.outcome import Cancelled, Completed, Failed, Interrupted, Lost, Outcome, Parked, Retried, Snoozed
+from jobqueue.store.call import Argument, Call, run_command, run_script
+from jobqueue.store.keys import QueueKeys
+from jobqueue.store.script import script
+
+MAX_LOST = 3
+"""How often a job may be lost with its worker before it has failed."""
+
+TOMBSTONE_SECONDS = 600
+"""How long a dead worker's inbox is looked after: much longer than a BLMOVE that it may have sent can block."""
+
+LOG_LIMIT = 64 * 1024
+"""Bytes that are kept of what a job logs; the oldest lines go first."""
+
+
+class Claimed(NamedTuple):
+    """A job that a worker has been given.
+
+    Attributes:
+        id: its id.
+        token: the fencing token of this execution: grows with every execution of any job of the queue.
+        specification: the stored text.
+        counts: how often it was run before without an end.
+    """
+
+    id: str
+    token: int
+    specification: bytes
+    counts: Counts
+
+
+class Settlement(NamedTuple):
+    """An outcome on its way to the store."""
+
+    id: str
+    token: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The reply to ``claim`` and ``settle``.
+
+    Attributes:
+        lease: whether the worker's lease is live. If not, nothing was claimed.
+        now: the server's time in milliseconds.
+        applied: for each outcome, whether it was written; if not, the job is no longer this execution's.
+        jobs: what the worker has been given.
+        vanished: how many ids were found whose specification the server has lost.
+    """
+
+    lease: bool
+    now: int
+    applied: tuple[bool, ...]
+    jobs: tuple[Claimed, ...]
+    vanished: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """The reply to a heartbeat.
+
+    Attributes:
+        live: whether the worker still has a lease. If not, its jobs are no longer its own.
+        cancelling: the active jobs of the queue that were asked to stop, whoever runs them.
+    """
+
+    live: bool
+    cancelling: tuple[str, ...]
+
+
+class Reaped(NamedTuple):
+    """The reply to ``reap``.
+
+    Attributes:
+        cursor: for the next call; ``"0"`` when all is done, ``"-1"`` when the worker lives.
+        returned: how many jobs wait again.
+        failed: how many were lost too often.
+    """
+
+    cursor: str
+    returned: int
+    failed: int
+
+
+def register(keys: QueueKeys, worker: str, lease: float, info: dict[str, Any]) -> Call[bool]:
+    """Enter a worker into the registry of a queue.
+
+    Args:
+        keys: the queue.
+        worker: an id that no other worker ever had.
+        lease: seconds for which it is taken to be alive without a heartbeat.
+        info: what ``status`` shows of it.
+    """
+    return run_script(script("register"), keys, (worker, _ms(lease), to_json(info)), bool)
+
+
+def heartbeat(keys: QueueKeys, worker: str, lease: float) -> Call[Pulse]:
+    """Renew the lease of a worker."""
+    return run_script(script("heartbeat"), keys, (worker, _ms(lease)), _pulse)
+
+
+def blocking_move(keys: QueueKeys, worker: str, timeout: float, knows_blmove: bool) -> tuple[Argument, ...]:
+    """Return the command that waits for a job and moves it into the worker's inbox.
+
+    It is not a ``Call``, because it needs a connection of its own and is never sent again.
+    """
+    if knows_blmove:
+        return ("BLMOVE", keys["wait"], keys.inbox(worker), "RIGHT", "LEFT", timeout)
+    return ("BRPOPLPUSH", keys["wait"], keys.inbox(worker), max(1, round(timeout)))
+
+
+def claim(keys: QueueKeys, worker: str, request: int, n: int) -> Call[Answer]:
+    """Take up to ``n`` jobs.
+
+    Args:
+        keys: the queue.
+        worker: the id of the worker.
+        request: a number that the worker raises with each claim or settle on this queue. The same number again gets
+            the same answer, which may have been lost on its way.
+        n: how many jobs the worker can start at once.
+    """
+    return run_script(script("claim"), keys, (worker, str(request), n), _answer, worker=worker)
+
+
+def settle(
+    keys: QueueKeys, worker: str, request: int, n: int, settlements: Sequence[Settlement], max_lost: int = MAX_LOST
+) -> Call[Answer]:
+    """Write how executions ended and take up to ``n`` jobs; see ``claim``."""
+    rest: list[Argument] = []
+    for job_id, token, outcome in settlements:
+        number, body = _wire(outcome)
+        rest += (job_id, token, outcome.kind.value, number, body)
+    return run_script(script("settle"), keys, (worker, str(request), n, max_lost), _answer, worker=worker, rest=rest)
+
+
+def dying(keys: QueueKeys) -> Call[tuple[str, ...]]:
+    """Read which workers are to be reaped."""
+    return run_script(script("dying"), keys, (), _ids)
+
+
+def reap(
+    keys: QueueKeys,
+    worker: str,
+    outcome: Lost | Interrupted,
+    *,
+    force: bool = False,
+    cursor: str = "0",
+    max_lost: int = MAX_LOST,
+) -> Call[Reaped]:
+    """Take the jobs of a dead worker back, some at a time: repeat with the cursor of the reply until it is ``"0"``.
+
+    Args:
+        keys: the queue.
+        worker: the id of the worker.
+        outcome: what is written into the history of its jobs; ``Interrupted`` is not held against them.
+        force: whether to reap a worker whose lease is live, because its process is known to be gone.
+        cursor: ``"0"``, then the cursor of the last reply.
+        max_lost: how often a job may be lost before it has failed.
+    """
+    _, body = _wire(outcome)
+    args = (worker, int(force), outcome.kind.value, body, cursor, max_lost, TOMBSTONE_SECONDS * 1000)
+    return run_script(script("reap"), keys, args, _reaped, worker=worker)
+
+
+def unpark(keys: QueueKeys, known: Sequence[tuple[str, str]]) -> Call[int]:
+    """Let parked jobs start that a worker may be able to run, some at a time: repeat until the reply is 0.
+
+    Args:
+        keys: the queue.
+        known: the tasks that the worker knows, each with the fingerprint of its signature. Jobs that were parked
+            because this very signature could not read them stay parked.
+    """
+    rest: list[str] = []
+    for task, fingerprint in known:
+        # Members of the index are task|fingerprint|id; "}" is the character after "|".
+        rest += (f"[{task}|", f"({task}|{fingerprint}|")
+        rest += (f"[{task}|{fingerprint}}}", f"({task}}}")
+    return run_script(script("unpark"), keys, (), int, rest=rest)
+
+
+def tell(keys: QueueKeys, job_id: str, token: int, progress: bytes, first: int, lines: Sequence[str]) -> Call[bool]:
+    """Keep the progress and log lines of a running job.
+
+    Args:
+        keys: the queue.
+        job_id: the job.
+        token: the token of the execution that speaks.
+        progress: JSON text, or nothing if it has not changed.
+        first: how many lines this execution has written before.
+        lines: the new ones.
+    """
+    args = (job_id, token, progress, LOG_LIMIT, first)
+    return run_script(script("tell"), keys, args, bool, rest=[to_json(line) for line in lines])
+
+
+def enlist(registry: str, queue: str) -> Call[None]:
+    """Enter a queue into the set of all queues."""
+    return run_command("SADD", registry, queue, read=lambda _: None, repeatable=True)
+
+
+def _wire(outcome: Outcome) -> tuple[int, bytes]:
+    """Return the number and the body that an outcome is sent with."""
+    match outcome:
+        case Completed(result, ttl):
+            return -1 if ttl is None else _ms(ttl), result
+        case Retried(error, delay):
+            return _ms(delay), error.to_json()
+        case Failed(error):
+            return -1, error.to_json()
+        case Snoozed(delay):
+            return _ms(delay), b"null"
+        case Cancelled(reason):
+            return -1, to_json(reason)
+        case Interrupted(reason) | Lost(reason):
+            return 0, to_json(reason)
+        case Parked(task, fingerprint, reason):
+            return 0, f"{task}|{fingerprint} {reason}".encode()
+
+
+def _ms(duration: float) -> int:
+    return round(duration * 1000)
+
+
+def _pulse(reply: Any) -> Pulse:
+    return Pulse(bool(reply[0]), tuple(job_id.decode() for job_id in reply[1::2]))
+
+
+def _answer(reply: Any) -> Answer:
+    lease, now, verdicts, vanished, *entries = reply
+    jobs = tuple(
+        Claimed(job_id.decode(), int(token), specification, Counts.parse(counts))
+        for job_id, token, specification, counts in zip(*[iter(entries)] * 4, strict=True)
+    )
+    applied = () if verdicts == b"-" else tuple(verdict == ord("1") for verdict in verdicts)
+    return Answer(bool(lease), int(now), applied, jobs, vanished)
+
+
+def _reaped(reply: Any) -> Reaped:
+    cursor, returned, failed = reply
+    return Reaped(cursor.decode(), returned, failed)
+
+
+def _ids(reply: Any) -> tuple[str, ...]:
+    return tuple(job_id.decode() for job_id in reply)

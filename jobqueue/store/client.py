@@ -1,0 +1,250 @@
+"""The two clients: they execute calls, and send again what may be sent again."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import redis
+import redis.asyncio
+from redis.exceptions import NoScriptError, RedisError
+
+from jobqueue.errors import ServerError, ServerRefused, ServerUnavailable
+from jobqueue.store.call import Argument, Call
+from jobqueue.store.failures import explain
+from jobqueue.store.server import Server
+
+T = TypeVar("T")
+
+PATIENCE = 2.0
+"""Seconds for which a call is sent again while the server is unavailable, before the caller is told."""
+
+OLDEST_SERVER = (6, 2)
+
+Now = Callable[[], int | None]
+"""Returns the time that scripts take for the server's, in milliseconds, or None for its own: tests travel with it."""
+
+
+def server_time() -> None:
+    """Leave the time to the server."""
+    return
+
+
+class _Client:
+    """What both clients know: the server, what it understands, and how long to keep trying."""
+
+    def __init__(self, server: Server, *, patience: float = PATIENCE, now: Now = server_time) -> None:
+        self.server = server
+        self._patience = patience
+        self._now = now
+        # Whether the server reads the flags in a script's first line: Redis 7, Valkey. Asked once, at the first call.
+        self._flagged: bool | None = None
+        # Scripts that the server has been sent. The first time their text goes, then only their hash.
+        self._known: set[str] = set()
+
+    def _words(self, call: Call[Any]) -> tuple[Argument, ...]:
+        now = self._now()
+        known = call.name in self._known
+        self._known.add(call.name)
+        return call.words("" if now is None else str(now), bool(self._flagged), by_hash=known)
+
+    def _pause(self, error: ServerError, call: Call[Any] | None, attempt: int, deadline: float) -> float | None:
+        """Return how many seconds to wait before sending again, or None if the error is to be raised."""
+        if not isinstance(error, ServerUnavailable) or (call is not None and not call.repeatable):
+            return None
+        wait = random.uniform(0, min(2.0, 0.05 * 2 ** min(attempt, 10)))
+        return wait if time.monotonic() + wait < deadline else None
+
+    def _read_version(self, info: Any) -> None:
+        version = _version(info)
+        if version and version < OLDEST_SERVER:
+            found = ".".join(map(str, version))
+            raise ServerRefused(f"Redis at {self.server.where} is {found}: jobqueue needs 6.2 or later, or Valkey")
+        self._flagged = version is not None and version >= (7,)
+
+
+class SyncClient(_Client):
+    """Executes calls from ordinary code. Threads may share it, and a forked process gets connections of its own."""
+
+    def __init__(self, server: Server, *, patience: float = PATIENCE, now: Now = server_time) -> None:
+        super().__init__(server, patience=patience, now=now)
+        self.redis = server.sync_connections(most=32)
+
+    def run(self, call: Call[T]) -> T:
+        """Execute one call.
+
+        Raises:
+            ServerError: the server refuses, is full, or was not available for too long.
+        """
+        return call.read(self._insist(lambda: self._send(call), call))
+
+    def run_many(self, calls: Sequence[Call[T]]) -> list[T]:
+        """Execute calls in one round trip, in their order.
+
+        Raises:
+            ServerError: as for ``run``; calls before the failing one may have been executed.
+        """
+        replies = self._insist(lambda: self._send_many(calls), *calls)
+        return [call.read(reply) for call, reply in zip(calls, replies, strict=True)]
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.redis.close()
+        self.redis.connection_pool.disconnect()
+
+    def _insist(self, send: Callable[[], Any], *calls: Call[Any]) -> Any:
+        deadline, attempt = time.monotonic() + self._patience, 0
+        unsafe = next((call for call in calls if not call.repeatable), None)
+        while True:
+            try:
+                if self._flagged is None:
+                    self._ask_version()
+                return send()
+            except (RedisError, OSError) as error:
+                problem = explain(error, self.server.where, calls[0].script if calls else None)
+                wait = self._pause(problem, unsafe, attempt, deadline)
+                if wait is None:
+                    raise problem from error
+            # A server that was demoted stays connected: only a new connection finds the new one.
+            self.redis.connection_pool.disconnect(inuse_connections=False)
+            time.sleep(wait)
+            attempt += 1
+
+    def _ask_version(self) -> None:
+        try:
+            info = self.redis.execute_command("INFO", "server")
+        except redis.exceptions.ResponseError as error:
+            if isinstance(explain(error, ""), ServerUnavailable):
+                raise
+            info = None
+        self._read_version(info)
+
+    def _send(self, call: Call[Any]) -> Any:
+        try:
+            return self.redis.execute_command(*self._words(call))
+        except NoScriptError:
+            self._known.clear()
+            return self.redis.execute_command(*self._words(call))
+
+    def _send_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        with self.redis.pipeline(transaction=False) as pipeline:
+            for call in calls:
+                pipeline.execute_command(*self._words(call))
+            replies = pipeline.execute(raise_on_error=False)
+        missing = _first_missing(replies)
+        if missing is not None:
+            self._known.clear()
+            replies[missing:] = [self._send(call) for call in calls[missing:]]
+        return replies
+
+
+class AsyncClient(_Client):
+    """Executes calls from asyncio code. It belongs to the event loop in which it was made."""
+
+    def __init__(
+        self,
+        server: Server,
+        *,
+        patience: float = PATIENCE,
+        now: Now = server_time,
+        trouble: Callable[[ServerError | None], None] = lambda error: None,
+        most: int = 32,
+    ) -> None:
+        """Make a client.
+
+        Args:
+            server: the server.
+            patience: seconds for which a repeatable call is sent again.
+            now: see ``Now``.
+            trouble: is told of an error that is waited out, and with None when the server answers again.
+            most: how many connections at the same time.
+        """
+        super().__init__(server, patience=patience, now=now)
+        self.redis = server.async_connections(most)
+        self._trouble = trouble
+
+    async def run(self, call: Call[T]) -> T:
+        """Execute one call; see ``SyncClient.run``."""
+        return call.read((await self._insist([call]))[0])
+
+    async def run_many(self, calls: Sequence[Call[T]]) -> list[T]:
+        """Execute calls in one round trip; see ``SyncClient.run_many``."""
+        replies = await self._insist(calls)
+        return [call.read(reply) for call, reply in zip(calls, replies, strict=True)]
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.redis.aclose()
+        await self.redis.connection_pool.disconnect()
+
+    async def _insist(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        deadline, attempt = time.monotonic() + self._patience, 0
+        unsafe = next((call for call in calls if not call.repeatable), None)
+        while True:
+            try:
+                if self._flagged is None:
+                    await self._ask_version()
+                replies = [await self._send(calls[0])] if len(calls) == 1 else await self._send_many(calls)
+            except (RedisError, OSError) as error:
+                problem = explain(error, self.server.where, calls[0].script if calls else None)
+                wait = self._pause(problem, unsafe, attempt, deadline)
+                if wait is None:
+                    raise problem from error
+            else:
+                if attempt:
+                    self._trouble(None)
+                return replies
+            self._trouble(problem)
+            await self.redis.connection_pool.disconnect(inuse_connections=False)
+            await asyncio.sleep(wait)
+            attempt += 1
+
+    async def _ask_version(self) -> None:
+        try:
+            info = await self.redis.execute_command("INFO", "server")
+        except redis.exceptions.ResponseError as error:
+            if isinstance(explain(error, ""), ServerUnavailable):
+                raise
+            info = None
+        self._read_version(info)
+
+    async def _send(self, call: Call[Any]) -> Any:
+        try:
+            return await self.redis.execute_command(*self._words(call))
+        except NoScriptError:
+            self._known.clear()
+            return await self.redis.execute_command(*self._words(call))
+
+    async def _send_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        async with self.redis.pipeline(transaction=False) as pipeline:
+            for call in calls:
+                pipeline.execute_command(*self._words(call))
+            replies = list(await pipeline.execute(raise_on_error=False))
+        missing = _first_missing(replies)
+        if missing is not None:
+            self._known.clear()
+            replies[missing:] = [await self._send(call) for call in calls[missing:]]
+        return replies
+
+
+def _first_missing(replies: Sequence[Any]) -> int | None:
+    """Return where the server did not know a script any more (it was restarted, or failed over); raise other errors.
+
+    From there on all calls are sent again, those that did succeed too, in their order: they are repeatable.
+    """
+    for reply in replies:
+        if isinstance(reply, Exception) and not isinstance(reply, NoScriptError):
+            raise reply
+    return next((index for index, reply in enumerate(replies) if isinstance(reply, NoScriptError)), None)
+
+
+def _version(info: Any) -> tuple[int, ...] | None:
+    """Return the version in the reply to INFO, which redis-py may have taken apart already."""
+    if isinstance(info, dict):
+        text = str(info.get("redis_version", ""))
+    else:
+        lines = (info or b"").decode("ascii", "replace").splitlines()
+        text = next((line.partition(":")[2] for line in lines if line.startswith("redis_version:")), "")
+    parts = text.strip().split(".")
+    return tuple(map(int, parts)) if all(part.isdigit() for part in parts) else None

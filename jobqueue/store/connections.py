@@ -1,0 +1,114 @@
+"""The connections of an application: made when they are first needed, for threads and for each event loop."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+from jobqueue.store.call import Call
+from jobqueue.store.client import AsyncClient, Now, SyncClient, server_time
+from jobqueue.store.jobs import Watched
+from jobqueue.store.keys import QueueKeys
+from jobqueue.store.server import Server
+from jobqueue.store.waiting import AsyncWaiting, ended
+
+T = TypeVar("T")
+
+
+class Connections:
+    """What an application talks to its server through.
+
+    Args:
+        find: returns the server; asked once, at the first use.
+        now: see ``jobqueue.store.client.Now``.
+    """
+
+    def __init__(self, find: Callable[[], Server], now: Now = server_time) -> None:
+        self._find = find
+        self._now = now
+        self._server: Server | None = None
+        self._sync: SyncClient | None = None
+        self._sync_process = 0
+        self._lock = threading.RLock()
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[AsyncClient, AsyncWaiting]] = (
+            WeakKeyDictionary()
+        )
+
+    @property
+    def server(self) -> Server:
+        """The server."""
+        with self._lock:
+            if self._server is None:
+                self._server = self._find()
+            return self._server
+
+    @property
+    def now(self) -> Now:
+        """The time that scripts take for the server's."""
+        return self._now
+
+    def sync_client(self) -> SyncClient:
+        """Return the client for ordinary code."""
+        # A forked child must not share its parent's sockets.
+        if self._sync is None or self._sync_process != os.getpid():
+            with self._lock:
+                if self._sync is None or self._sync_process != os.getpid():
+                    self._sync = SyncClient(self.server, now=self._now)
+                    self._sync_process = os.getpid()
+        return self._sync
+
+    def async_client(self) -> AsyncClient:
+        """Return the client of the running event loop."""
+        return self._of_loop()[0]
+
+    def run(self, call: Call[T]) -> T:
+        """Execute one call; see ``SyncClient.run``."""
+        return self.sync_client().run(call)
+
+    def run_many(self, calls: Sequence[Call[T]]) -> list[T]:
+        """Execute calls in one round trip; see ``SyncClient.run_many``."""
+        return self.sync_client().run_many(calls)
+
+    async def arun(self, call: Call[T]) -> T:
+        """Execute one call from asyncio; see ``AsyncClient.run``."""
+        return await self.async_client().run(call)
+
+    async def arun_many(self, calls: Sequence[Call[T]]) -> list[T]:
+        """Execute calls in one round trip from asyncio; see ``AsyncClient.run_many``."""
+        return await self.async_client().run_many(calls)
+
+    def ended(self, jobs: Sequence[tuple[QueueKeys, str]], timeout: float | None) -> Generator[tuple[int, Watched]]:
+        """Yield jobs as they end, each as its place in the sequence and how it ended; stop when the time is over."""
+        return ended(self.sync_client(), jobs, timeout)
+
+    def aended(
+        self, jobs: Sequence[tuple[QueueKeys, str]], timeout: float | None
+    ) -> AsyncGenerator[tuple[int, Watched]]:
+        """Yield jobs as they end, from asyncio; see ``ended``."""
+        return self._of_loop()[1].ended(jobs, timeout)
+
+    def close(self) -> None:
+        """Close the connections for ordinary code. They are made anew when they are needed again."""
+        with self._lock:
+            client, self._sync = self._sync, None
+        if client is not None and self._sync_process == os.getpid():
+            client.close()
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop, and those for ordinary code."""
+        entry = self._loops.pop(asyncio.get_running_loop(), None)
+        if entry is not None:
+            client, waiting = entry
+            await waiting.close()
+            await client.close()
+        self.close()
+
+    def _of_loop(self) -> tuple[AsyncClient, AsyncWaiting]:
+        loop = asyncio.get_running_loop()
+        entry = self._loops.get(loop)
+        if entry is None:
+            client = AsyncClient(self.server, now=self._now)
+            entry = self._loops[loop] = (client, AsyncWaiting(client))
+        return entry

@@ -1,0 +1,52 @@
+"""What the errors of a Redis client mean for those who use a queue."""
+
+import re
+
+from redis import exceptions
+
+from jobqueue.errors import ServerError, ServerFull, ServerRefused, ServerUnavailable
+from jobqueue.store.script import Script
+
+# Replies that say "not now". Most have no class of their own in redis-py; Redis 6 buries them inside a longer text
+# when a script meets them.
+_TRANSIENT = re.compile(
+    r"\b(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|UNBLOCKED|NOREPLICAS|MISCONF)\b"
+    r"|max number of clients reached",
+)
+_FULL = re.compile(r"\bOOM\b")
+_REFUSED = re.compile(r"\b(NOAUTH|WRONGPASS|NOPERM)\b")
+_SCRIPT_LINE = re.compile(r"user_script:(\d+)")
+
+
+def explain(error: Exception, where: str, script: Script | None = None) -> ServerError:
+    """Return the error of jobqueue for an error of the Redis client.
+
+    Args:
+        error: what redis-py raised, or an ``OSError``.
+        where: the server, without its password.
+        script: the script that was being run.
+    """
+    text = str(error).rstrip(".") or type(error).__name__
+    if isinstance(error, exceptions.AuthenticationError | exceptions.NoPermissionError) or _REFUSED.search(text):
+        return ServerRefused(f"Redis at {where} refuses: {text}. Check the user, password and permissions of the URL")
+    if isinstance(error, exceptions.OutOfMemoryError) or _FULL.search(text):
+        return ServerFull(
+            f"Redis at {where} is at its memory limit (maxmemory) and takes no new jobs; workers go on and make room"
+        )
+    if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError) or _TRANSIENT.search(text):
+        return ServerUnavailable(f"Redis at {where} is not available: {text}")
+    return ServerError(f"Redis at {where}: {_located(text, script)}")
+
+
+def _located(text: str, script: Script | None) -> str:
+    """Name the file and line of a script where an error happened, rather than the line of the text that was sent."""
+    if script is None:
+        return text
+    origin = script.origin
+
+    def place(match: re.Match[str]) -> str:
+        # The first line that is sent holds the flags, or nothing.
+        index = int(match[1]) - 2
+        return "{}:{}".format(*origin[index]) if 0 <= index < len(origin) else match[0]
+
+    return _SCRIPT_LINE.sub(place, text)

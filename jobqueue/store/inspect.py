@@ -1,0 +1,253 @@
+"""The read side: jobs, queues, workers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic_core import from_json
+
+from jobqueue.job import Counts, Execution, JobInfo, JobState, Specification, moment
+from jobqueue.store.call import Call, run_command, run_script
+from jobqueue.store.keys import QueueKeys
+from jobqueue.store.script import script
+
+Listed = Literal["waiting", "parked", "delayed", "active", "completed", "failed", "cancelled"]
+"""What can be listed: the states, and the parked among the waiting jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A worker that is alive.
+
+    Attributes:
+        id: its id.
+        lease_until: when it will be taken for dead without another heartbeat.
+        host: the host it runs on.
+        pid: its process there.
+        queues: the queues it works on.
+        concurrency: how many jobs it runs at once.
+        started_at: when it started, by its own clock.
+        tasks: the names of the tasks it knows.
+    """
+
+    id: str
+    lease_until: datetime
+    host: str
+    pid: int
+    queues: tuple[str, ...]
+    concurrency: int
+    started_at: datetime | None
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueInfo:
+    """How a queue stands.
+
+    Attributes:
+        name: its name.
+        paused: whether its jobs are kept from starting.
+        counts: how many jobs are in each state.
+        parked: how many of the waiting ones no worker can run.
+        oldest_waiting: when the job was enqueued that will run next; None if none waits.
+        workers: who works on it.
+        now: the server's time of all this.
+    """
+
+    name: str
+    paused: bool
+    counts: Mapping[JobState, int]
+    parked: int
+    oldest_waiting: datetime | None
+    workers: tuple[WorkerInfo, ...]
+    now: datetime
+
+    @property
+    def oldest_age(self) -> float | None:
+        """Seconds since the job was enqueued that will run next; None if none waits."""
+        return None if self.oldest_waiting is None else max(0.0, (self.now - self.oldest_waiting).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line that a job has logged, and when."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the jobs in a state.
+
+    Attributes:
+        jobs: the jobs.
+        cursor: where the next page begins; None if this is the last.
+    """
+
+    jobs: tuple[JobInfo, ...]
+    cursor: str | None
+
+
+def show(keys: QueueKeys, job_id: str) -> Call[JobInfo | None]:
+    """Read everything about a job; the reply is None if there is no such job."""
+    return run_script(script("show"), keys, (job_id,), lambda reply: _shown(job_id, keys.queue, reply))
+
+
+def list_jobs(keys: QueueKeys, listed: Listed, cursor: str, count: int) -> Call[Page]:
+    """Read a page of jobs: the next to run, the next due or the latest to end first.
+
+    Args:
+        keys: the queue.
+        listed: which jobs.
+        cursor: ``"0"``, or the cursor of the page before.
+        count: how many jobs; a page may have fewer, or for active jobs more.
+    """
+    return run_script(script("list"), keys, (listed, cursor, count), lambda reply: _page(listed, keys.queue, reply))
+
+
+def overview(keys: QueueKeys) -> Call[QueueInfo]:
+    """Read how a queue stands."""
+    return run_script(script("overview"), keys, (), lambda reply: _overview(keys.queue, reply))
+
+
+def logs(keys: QueueKeys, job_id: str) -> Call[tuple[LogLine, ...]]:
+    """Read what a job has logged, the oldest line first."""
+    return run_command("HGET", keys["logs"], job_id, read=_logs, repeatable=True)
+
+
+def queue_names(registry: str) -> Call[tuple[str, ...]]:
+    """Read the names of all queues, sorted."""
+    return run_command(
+        "SMEMBERS", registry, read=lambda reply: tuple(sorted(name.decode() for name in reply)), repeatable=True
+    )
+
+
+def _shown(job_id: str, queue: str, reply: Any) -> JobInfo | None:
+    state, specification, active, due, parked, outcome, attempts, progress, reason = reply
+    if state == b"missing":
+        return None
+    counts, *history = attempts.split(b"\n")
+    return _info(
+        job_id,
+        queue,
+        JobState(state.decode()),
+        specification,
+        counts,
+        active=active,
+        due=due,
+        parked=parked,
+        outcome=outcome,
+        history=tuple(Execution.parse(line) for line in history),
+        progress=from_json(progress) if progress else None,
+        cancelling=bool(reason),
+    )
+
+
+def _page(listed: Listed, queue: str, reply: Any) -> Page:
+    cursor, *entries = reply
+    state = JobState.WAITING if listed == "parked" else JobState(listed)
+    column = {"parked": "parked", "active": "active", "delayed": "due"}.get(listed, "outcome")
+    jobs = tuple(
+        _info(job_id.decode(), queue, state, specification, counts, **{column: detail})
+        for job_id, specification, detail, counts in zip(*[iter(entries)] * 4, strict=True)
+    )
+    return Page(jobs, None if cursor == b"0" else cursor.decode())
+
+
+def _info(
+    job_id: str,
+    queue: str,
+    state: JobState,
+    specification: bytes,
+    counts: bytes,
+    *,
+    active: bytes = b"",
+    due: bytes = b"",
+    parked: bytes = b"",
+    outcome: bytes = b"",
+    history: tuple[Execution, ...] = (),
+    progress: Any = None,
+    cancelling: bool = False,
+) -> JobInfo:
+    try:
+        parsed = Specification.parse(specification)
+    except ValueError:
+        # It is shown all the same: this is where people look when something is wrong with a job.
+        parsed = Specification("", {})
+    ending = Execution.parse(outcome) if outcome else None
+    worker, started, token = "", None, 0
+    if active:
+        token_text, started_text, worker_text = active.split(b" ", 2)
+        token, started, worker = int(token_text), moment(int(started_text)), worker_text.decode()
+    elif ending:
+        token, started, worker = ending.token, ending.started_at, ending.worker
+    return JobInfo(
+        id=job_id,
+        queue=queue,
+        state=state,
+        task=parsed.task,
+        args=parsed.args,
+        created_at=None if parsed.created_at is None else moment(parsed.created_at),
+        counts=Counts.parse(counts),
+        history=history,
+        run_at=moment(int(float(due))) if due else None,
+        worker=worker,
+        started_at=started,
+        token=token,
+        ending=ending,
+        cancelling=cancelling,
+        parked=parked.partition(b" ")[2].decode() if parked else "",
+        progress=progress,
+        meta=parsed.meta,
+        specification=specification,
+    )
+
+
+def _overview(queue: str, reply: Any) -> QueueInfo:
+    now, paused, waiting, parked, delayed, active, completed, failed, cancelled, oldest, *workers = reply
+    created_at = None
+    if oldest:
+        try:
+            created_at = Specification.parse(oldest).created_at
+        except ValueError:
+            created_at = None
+    return QueueInfo(
+        name=queue,
+        paused=bool(paused),
+        counts={
+            JobState.WAITING: waiting + parked,
+            JobState.DELAYED: delayed,
+            JobState.ACTIVE: active,
+            JobState.COMPLETED: completed,
+            JobState.FAILED: failed,
+            JobState.CANCELLED: cancelled,
+        },
+        parked=parked,
+        oldest_waiting=None if created_at is None else moment(created_at),
+        workers=tuple(_worker(*entry) for entry in zip(*[iter(workers)] * 3, strict=True)),
+        now=moment(int(now)),
+    )
+
+
+def _worker(worker_id: bytes, lease: bytes, info: bytes) -> WorkerInfo:
+    members = from_json(info)
+    started = members.get("started")
+    return WorkerInfo(
+        id=worker_id.decode(),
+        lease_until=moment(int(float(lease))),
+        host=members.get("host", ""),
+        pid=members.get("pid", 0),
+        queues=tuple(members.get("queues", ())),
+        concurrency=members.get("concurrency", 0),
+        started_at=None if started is None else moment(started),
+        tasks=tuple(members.get("tasks", ())),
+    )
+
+
+def _logs(reply: Any) -> tuple[LogLine, ...]:
+    if not reply:
+        return ()
+    lines = [from_json(line) for line in reply.split(b"\n")[1:]]
+    return tuple(LogLine(moment(at), text) for at, text in lines)

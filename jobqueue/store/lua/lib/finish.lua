@@ -1,0 +1,41 @@
+--[[ Ends jobs: keeps how they ended, and tells those who wait for it. The one way into an end state.
+`ended` is a list of {id = , record = , ttl = milliseconds it is kept, -1 as long as the queue keeps them}.
+@uses jobs outcomes attempts progress logs completed failed cancelled expiring cancelling waiters finished ]]
+--@include digits
+--@include each_chunk
+--@include forget
+local function finish(key, state, ended, now)
+  if #ended == 0 then
+    return
+  end
+  local ids, outcomes, scores, expiries, unkept = {}, {}, {}, {}, {}
+  for index, job in ipairs(ended) do
+    ids[index] = job.id
+    if job.ttl == 0 then
+      unkept[#unkept + 1] = job.id
+    else
+      outcomes[#outcomes + 1] = job.id
+      outcomes[#outcomes + 1] = job.record
+      scores[#scores + 1] = digits(now)
+      scores[#scores + 1] = job.id
+      if job.ttl > 0 then
+        expiries[#expiries + 1] = digits(now + job.ttl)
+        expiries[#expiries + 1] = job.id
+      end
+    end
+  end
+  each_chunk('HSET', key.outcomes, outcomes)
+  each_chunk('ZADD', key[state], scores)
+  each_chunk('ZADD', key.expiring, expiries)
+  forget(key, unkept)
+  if redis.call('EXISTS', key.cancelling) == 1 then
+    each_chunk('HDEL', key.cancelling, ids)
+  end
+  if redis.call('EXISTS', key.waiters) == 1 then
+    for _, job in ipairs(ended) do
+      if redis.call('SREM', key.waiters, job.id) == 1 then
+        redis.call('PUBLISH', key.finished .. ':' .. job.id, job.record)
+      end
+    end
+  end
+end

@@ -1,0 +1,14 @@
+--[[ Keep the jobs of a queue from starting. Those that run go on.
+
+@key meta hash
+@key wait list
+@key paused list
+@repeat safe
+@returns 1 if it was running before, 0 if it was paused already ]]
+if redis.call('HSETNX', key.meta, 'paused', '1') == 0 then
+  return 0
+end
+if redis.call('EXISTS', key.wait) == 1 then
+  redis.call('RENAME', key.wait, key.paused)
+end
+return 1

@@ -1,0 +1,124 @@
+--[[ Write how executions ended, and claim up to `n` more, in one round trip.
+An outcome counts only if the job is still held under exactly this token; else a later execution, or nobody, has it.
+
+@key inbox list
+@key wait list
+@key paused list
+@key meta hash
+@key ghosts set
+@key jobs hash
+@key attempts hash
+@key active hash
+@key claims hash
+@key workers zset
+@key delayed zset
+@key control channel
+@key outcomes hash
+@key progress hash
+@key logs hash
+@key completed zset
+@key failed zset
+@key cancelled zset
+@key expiring zset
+@key cancelling hash
+@key waiters set
+@key finished channel
+@key parked hash
+@key parking zset
+@arg worker str
+@arg request str a number that the worker raises with each call; sent again, it gets the same answer
+@arg n int
+@arg max_lost int
+@rest outcomes 5 id, token, kind, number, body. The number is the delay of retried and snoozed in ms, and the time a
+  completed job is kept in ms, or -1. The body is the result of completed, the error of failed and retried, the cause of
+  lost and interrupted, the reason of cancelled, all JSON; the topic and the reason of parked.
+@flags allow-oom
+@repeat safe
+@error JOBQUEUE unknown outcome
+@returns see lib/claim_for.lua; the verdicts have a digit for each outcome: 1 applied, 0 superseded ]]
+--@include clock
+--@include digits
+--@include record
+--@include holding
+--@include remembered
+--@include note
+--@include finish
+--@include delay
+--@include lose
+--@include claim_for
+local ms, micro = clock(now)
+local before = remembered(key, worker, request)
+if before then
+  return claim_for(key, worker, request, n, before.verdicts, before, ms, micro)
+end
+if rest > #ARGV then
+  return claim_for(key, worker, request, n, '-', nil, ms, micro)
+end
+
+local known = {completed = 1, failed = 1, cancelled = 1, retried = 1, snoozed = 1, interrupted = 1, lost = 1, parked = 1}
+local ids = {}
+for at = rest, #ARGV, 5 do
+  if not known[ARGV[at + 2]] then
+    return redis.error_reply('JOBQUEUE unknown outcome')
+  end
+  ids[#ids + 1] = ARGV[at]
+end
+
+local entries = redis.call('HMGET', key.active, unpack(ids))
+local stopping = redis.call('EXISTS', key.cancelling) == 1 and redis.call('HMGET', key.cancelling, unpack(ids)) or {}
+local verdicts, released, ready, later, notes, parks = {}, {}, {}, {}, {}, {}
+local ended = {completed = {}, failed = {}, cancelled = {}}
+local taken_back = {lost = {}, interrupted = {}}
+for index, id in ipairs(ids) do
+  local at = rest + (index - 1) * 5
+  local kind, number, body = ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4]
+  local token, started, holder = holding(entries[index])
+  if token ~= ARGV[at + 1] then
+    verdicts[index] = '0'
+  else
+    verdicts[index] = '1'
+    released[#released + 1] = id
+    local unfinished = kind == 'retried' or kind == 'snoozed' or kind == 'parked'
+    if stopping[index] and (unfinished or kind == 'cancelled' and body == '""') then
+      kind, number, body = 'cancelled', -1, stopping[index]
+    end
+    local text = record(kind, started, ms, holder, token, body)
+    if ended[kind] then
+      table.insert(ended[kind], {id = id, record = text, ttl = number})
+    elseif taken_back[kind] then
+      table.insert(taken_back[kind], {id = id, token = token, started = started, worker = holder, body = body})
+    elseif kind == 'parked' then
+      parks[#parks + 1] = {id, body}
+    elseif number > 0 then
+      later[#later + 1] = digits(ms + number)
+      later[#later + 1] = id
+    else
+      ready[#ready + 1] = id
+    end
+    if kind == 'failed' or kind == 'snoozed' then
+      notes[#notes + 1] = {id, kind}
+    elseif kind == 'retried' then
+      notes[#notes + 1] = {id, kind, text}
+    end
+  end
+end
+verdicts = table.concat(verdicts)
+
+-- The first write frees memory: at its limit, Redis 6.2 lets a script that has done so go on.
+each_chunk('HDEL', key.active, released)
+for _, noted in ipairs(notes) do
+  note(key, noted[1], noted[2], noted[3])
+end
+for _, parked in ipairs(parks) do
+  local topic = string.match(parked[2], '^%S+')
+  redis.call('HSET', key.parked, parked[1], parked[2])
+  redis.call('ZADD', key.parking, 0, topic .. '|' .. parked[1])
+end
+finish(key, 'completed', ended.completed, ms)
+finish(key, 'failed', ended.failed, ms)
+finish(key, 'cancelled', ended.cancelled, ms)
+lose(key, 'lost', taken_back.lost, max_lost, ms)
+lose(key, 'interrupted', taken_back.interrupted, max_lost, ms)
+delay(key, later)
+admit(key, ready)
+return claim_for(key, worker, request, n, verdicts, nil, ms, micro)

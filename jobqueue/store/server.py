@@ -1,0 +1,171 @@
+"""Where the Redis server is, and how connections to it are made.
+
+redis-py re-sends commands by default when a connection breaks, which can enqueue or claim twice, and limits the time of
+blocking commands. Connections are therefore made here only, with every such setting stated.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncNoRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry as SyncNoRetry
+
+from jobqueue.errors import InvalidURL, suggestion
+
+CONNECT_TIMEOUT = 5.0
+"""Seconds to wait for a connection."""
+REPLY_TIMEOUT = 10.0
+"""Seconds to wait for the reply to a command that does not block."""
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_SCHEMES = {"redis": "redis", "rediss": "rediss", "unix": "unix", "valkey": "redis", "valkeys": "rediss"}
+
+
+class Server(ABC):
+    """A Redis server.
+
+    Attributes:
+        where: its URL without a password, for messages.
+        knows_blmove: whether BLMOVE can be used to wait for work.
+    """
+
+    where: str
+    knows_blmove = True
+
+    @abstractmethod
+    def sync_connections(self, most: int) -> "redis.Redis":
+        """Return a client that waits when ``most`` connections are in use."""
+
+    @abstractmethod
+    def async_connections(self, most: int, timeout: float = REPLY_TIMEOUT) -> "redis.asyncio.Redis":
+        """Return the same for asyncio.
+
+        Args:
+            most: how many connections at the same time.
+            timeout: seconds to wait for a reply.
+        """
+
+
+class RemoteServer(Server):
+    """A server that is reached through a socket."""
+
+    def __init__(self, url: str) -> None:
+        self.where = masked(url)
+        self._url = url
+
+    def sync_connections(self, most: int) -> "redis.Redis":
+        """See ``Server``."""
+        pool = redis.BlockingConnectionPool.from_url(
+            self._url, max_connections=most, retry=SyncNoRetry(NoBackoff(), 0), **self._settings(REPLY_TIMEOUT)
+        )
+        return redis.Redis(connection_pool=pool)
+
+    def async_connections(self, most: int, timeout: float = REPLY_TIMEOUT) -> "redis.asyncio.Redis":
+        """See ``Server``."""
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
+            self._url, max_connections=most, retry=AsyncNoRetry(NoBackoff(), 0), **self._settings(timeout)
+        )
+        return redis.asyncio.Redis(connection_pool=pool)
+
+    def _settings(self, timeout: float) -> Mapping[str, Any]:
+        settings: dict[str, Any] = {
+            "protocol": 2,
+            "decode_responses": False,
+            "socket_connect_timeout": CONNECT_TIMEOUT,
+            "socket_timeout": timeout,
+            # How long to wait for a free connection: as long as it takes.
+            "timeout": None,
+        }
+        if not self._url.startswith("unix:"):
+            settings["socket_keepalive"] = True
+        return settings
+
+
+class MemoryServer(Server):
+    """A server inside this process, for tests and for trying things out: nothing is kept, nobody else reaches it."""
+
+    where = "memory://"
+    # Its BLMOVE answers at once when the list is missing. Its BRPOPLPUSH, the same with fixed ends, does wait.
+    knows_blmove = False
+
+    def __init__(self) -> None:
+        self._fakeredis = _fakeredis()
+        self._data = self._fakeredis.FakeServer()
+
+    def sync_connections(self, most: int) -> "redis.Redis":
+        """See ``Server``."""
+        client: redis.Redis = self._fakeredis.FakeRedis(server=self._data)
+        return client
+
+    def async_connections(self, most: int, timeout: float = REPLY_TIMEOUT) -> "redis.asyncio.Redis":
+        """See ``Server``."""
+        client: redis.asyncio.Redis = self._fakeredis.FakeAsyncRedis(server=self._data)
+        return client
+
+
+def server_at(url: str) -> Server:
+    """Return the server that a URL names.
+
+    Args:
+        url: ``redis://``, ``rediss://`` (TLS), ``unix://``, the same with ``valkey``, or ``memory://``.
+
+    Raises:
+        InvalidURL: the URL cannot be understood, or needs a package that is not installed.
+    """
+    scheme, separator, rest = url.partition("://")
+    if scheme == "memory" and separator:
+        return MemoryServer()
+    if not separator or scheme not in _SCHEMES:
+        known = sorted({*_SCHEMES, "memory"})
+        hint = suggestion(scheme, known) or f" (use one of {', '.join(f'{name}://' for name in known)})"
+        raise InvalidURL(f"{masked(url)!r} is not the URL of a Redis server{hint}")
+    url = f"{_SCHEMES[scheme]}://{rest}"
+    try:
+        redis.connection.parse_url(url)
+    except ValueError as error:
+        # What the parser says may quote a part of the password.
+        quoting = "the characters of a password such as / ? # must be written as %2F %3F %23"
+        raise InvalidURL(
+            f"{masked(url)!r} is not the URL of a Redis server: {quoting if '@' in rest else error}"
+        ) from None
+    return RemoteServer(url)
+
+
+def masked(url: str) -> str:
+    """Return a URL without the secrets in it.
+
+    It may be one that nobody can read, such as one whose password should have been quoted: then little of it is left.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator or not _SCHEME.fullmatch(scheme):
+        scheme, separator, rest = "", "", url
+    end = next((place for place, character in enumerate(rest) if character in "/?#"), len(rest))
+    authority, path = rest[:end], rest[end:]
+    if "@" in path and not (scheme == "unix" and not authority):
+        return f"{scheme}{separator}***"  # it may be the @ that follows a password
+    user, at, host = authority.rpartition("@")
+    if at:
+        host = f"{user.partition(':')[0]}:***@{host}"
+    path, question, query = path.partition("#")[0].partition("?")
+    shown = []
+    for pair in query.split("&"):
+        name, equals, value = pair.partition("=")
+        if "password" in unquote(name).lower():
+            shown.append(f"{name}=***")
+            break  # what follows may be a part of it
+        shown.append(f"{name}{equals}{value}")
+    return f"{scheme}{separator}{host}{path}{question}{'&'.join(shown)}"
+
+
+def _fakeredis() -> Any:
+    try:
+        import fakeredis
+    except ImportError:
+        raise InvalidURL('memory:// needs fakeredis: pip install "jobqueue[memory]"') from None
+    return fakeredis

@@ -1,0 +1,141 @@
+"""What must hold of the keys of a queue at any moment, whatever has been done to it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from jobqueue.store.keys import KEYS, QueueKeys
+
+ENDED = ("completed", "failed", "cancelled")
+
+
+@dataclass
+class Keyspace:
+    """All that is stored of a queue, decoded.
+
+    Attributes:
+        values: the value of each key by its short name; a missing key is empty.
+        inboxes: the ids in each worker's inbox.
+        strange: keys under the queue's tag that nobody knows.
+    """
+
+    values: dict[str, Any]
+    inboxes: dict[str, list[str]] = field(default_factory=dict)
+    strange: list[str] = field(default_factory=list)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    @property
+    def present(self) -> dict[str, Any]:
+        """The keys that exist: what a test compares after a script."""
+        found = {name: value for name, value in self.values.items() if value}
+        return found | {f"inbox:{worker}": ids for worker, ids in self.inboxes.items() if ids}
+
+
+def read_keyspace(connection: "redis.Redis", keys: QueueKeys) -> Keyspace:
+    """Read everything that is stored of a queue."""
+    stored = [name for name, (kind, _) in KEYS.items() if kind != "channel" and name != "inbox"]
+    present = [key.decode() for key in connection.scan_iter(match=f"{keys.tag}:*", count=1000)]
+    inbox = f"{keys.tag}:inbox:"
+    workers = [key.removeprefix(inbox) for key in present if key.startswith(inbox)]
+    known = {keys[name] for name in stored}
+    with connection.pipeline(transaction=False) as pipeline:
+        for name in stored:
+            _ask(pipeline, KEYS[name][0], keys[name])
+        for worker in workers:
+            _ask(pipeline, "list", keys.inbox(worker))
+        replies = pipeline.execute()
+    values = {name: _decoded(KEYS[name][0], reply) for name, reply in zip(stored, replies, strict=False)}
+    inboxes = {worker: _decoded("list", reply) for worker, reply in zip(workers, replies[len(stored) :], strict=True)}
+    strange = [key for key in present if key not in known and not key.startswith(inbox)]
+    return Keyspace(values, inboxes, strange)
+
+
+def _ask(pipeline: Any, kind: str, key: str) -> None:
+    match kind:
+        case "hash":
+            pipeline.hgetall(key)
+        case "list":
+            pipeline.lrange(key, 0, -1)
+        case "set":
+            pipeline.smembers(key)
+        case "zset":
+            pipeline.zrange(key, 0, -1, withscores=True)
+
+
+def _decoded(kind: str, reply: Any) -> Any:
+    match kind:
+        case "hash":
+            return {name.decode(): value.decode() for name, value in reply.items()}
+        case "list":
+            return [item.decode() for item in reply]
+        case "set":
+            return {item.decode() for item in reply}
+    return {member.decode(): score for member, score in reply}
+
+
+def problems(space: Keyspace) -> list[str]:
+    """Return everything that is wrong with a keyspace; nothing if it is sound."""
+    found = [f"unknown key {key}" for key in space.strange]
+    jobs, ghosts, active = set(space["jobs"]), space["ghosts"], space["active"]
+    line = space["paused"] if "paused" in space["meta"] else space["wait"]
+    if space["paused"] and space["wait"]:
+        found.append("both wait and paused exist")
+    if space["wait"] and "paused" in space["meta"]:
+        found.append("the queue is paused, but wait exists")
+
+    in_line = [*line, *(job for ids in space.inboxes.values() for job in ids)]
+    if repeated := [job for job, count in Counter(in_line).items() if count > 1]:
+        found.append(f"more than once in the line: {repeated}")
+    if ghosts - set(in_line):
+        found.append(f"ghosts that lie nowhere: {ghosts - set(in_line)}")
+
+    places: Counter[str] = Counter(job for job in in_line if job not in ghosts)
+    for name in ("delayed", "active", "parked", *ENDED):
+        places.update(space[name].keys())
+    for job in jobs | set(places):
+        if job not in jobs:
+            found.append(f"{job} is in a state, but has no specification")
+        elif places[job] != 1:
+            found.append(f"{job} is in {places[job]} places")
+
+    ended = {job for name in ENDED for job in space[name]}
+    if ended != set(space["outcomes"]):
+        found.append(f"ended jobs and outcomes differ: {ended ^ set(space['outcomes'])}")
+    if set(space["expiring"]) - set(space["completed"]):
+        found.append("jobs expire that have not completed")
+    found += [
+        f"{column} of jobs that are gone: {set(space[column]) - jobs}"
+        for column in ("attempts", "progress", "logs")
+        if set(space[column]) - jobs
+    ]
+    if set(space["cancelling"]) - set(active):
+        found.append("jobs that are not active are asked to stop")
+    if space["waiters"] & ended or space["waiters"] - jobs:
+        found.append("somebody waits for jobs that have ended or are gone")
+
+    parking = {member.rpartition("|")[2]: member.rpartition("|")[0] for member in space["parking"]}
+    topics = {job: text.split(" ", 1)[0] for job, text in space["parked"].items()}
+    if parking != topics:
+        found.append(f"parked and parking differ: {parking} {topics}")
+
+    workers = set(space["workers"])
+    if set(space["worker_info"]) != workers:
+        found.append("workers and their descriptions differ")
+    if set(space["claims"]) - workers:
+        found.append("claims are remembered of workers that are gone")
+    holders = {entry.split(" ", 2)[2] for entry in active.values()}
+    if holders - workers:
+        found.append(f"jobs are held by workers that are gone: {holders - workers}")
+    if workers & set(space["tombstones"]):
+        found.append("a worker is both registered and dead")
+    strangers = {worker for worker, ids in space.inboxes.items() if ids} - workers - set(space["tombstones"])
+    if strangers:
+        found.append(f"inboxes of workers that nobody looks after: {strangers}")
+    last = int(space["meta"].get("token", 0))
+    if late := [job for job, entry in active.items() if int(entry.split(" ", 1)[0]) > last]:
+        found.append(f"tokens beyond the counter: {late}")
+    return found

@@ -1,0 +1,196 @@
+"""tell.lua, watch.lua, show.lua, list.lua, overview.lua: what jobs say, and what people see."""
+
+from datetime import timedelta
+from itertools import chain
+
+import pytest
+from desk import START
+
+from jobqueue.job import Counts, JobState, OutcomeKind, moment
+from jobqueue.outcome import Cancelled, Completed, ErrorText, Failed, Parked, Retried
+from jobqueue.store import control
+from jobqueue.store.claims import LOG_LIMIT, Settlement, tell
+from jobqueue.store.inspect import list_jobs, logs, overview, show
+from jobqueue.store.jobs import cancel, remove, watch
+
+TOKEN = START * 1000
+
+
+@pytest.fixture
+def held(desk, enqueue):
+    """Return a worker that holds the job ``a``."""
+    enqueue("a")
+    worker = desk()
+    worker.claim()
+    return worker
+
+
+def test_progress_is_kept(held, client, keys, keyspace):
+    assert client.run(tell(keys, "a", TOKEN, b'{"done":3}', 0, []))
+    assert keyspace()["progress"] == {"a": '{"done":3}'}
+    assert client.run(show(keys, "a")).progress == {"done": 3}
+    assert client.run(tell(keys, "a", TOKEN, b"", 0, ["only a line"]))
+    assert keyspace()["progress"] == {"a": '{"done":3}'}
+
+
+def test_lines_are_kept_in_order_and_with_their_time(held, client, keys, travel):
+    client.run(tell(keys, "a", TOKEN, b"", 0, ["one", "two\nlines"]))
+    travel.by(1)
+    client.run(tell(keys, "a", TOKEN, b"", 2, ['"three"']))
+    lines = client.run(logs(keys, "a"))
+    assert [line.text for line in lines] == ["one", "two\nlines", '"three"']
+    assert lines[2].at - lines[0].at == timedelta(seconds=1)
+
+
+def test_lines_that_are_sent_twice_are_written_once(held, client, keys):
+    client.run(tell(keys, "a", TOKEN, b"", 0, ["one", "two"]))
+    client.run(tell(keys, "a", TOKEN, b"", 0, ["one", "two"]))
+    client.run(tell(keys, "a", TOKEN, b"", 1, ["two", "three"]))
+    assert [line.text for line in client.run(logs(keys, "a"))] == ["one", "two", "three"]
+
+
+def test_the_next_execution_goes_on_below(held, client, keys):
+    client.run(tell(keys, "a", TOKEN, b"", 0, ["one"]))
+    held.settle(Settlement("a", TOKEN, Retried(ErrorText("E", "m"), 0)))
+    token = held.claim().jobs[0].token
+    client.run(tell(keys, "a", token, b"", 0, ["two"]))
+    assert [line.text for line in client.run(logs(keys, "a"))] == ["one", "two"]
+
+
+def test_nobody_else_can_speak_for_a_job(held, client, keys, keyspace):
+    before = keyspace().present
+    assert not client.run(tell(keys, "a", TOKEN - 1, b"1", 0, ["x"]))
+    assert not client.run(tell(keys, "b", TOKEN, b"1", 0, ["x"]))
+    assert keyspace().present == before
+
+
+def test_of_a_long_log_the_latest_lines_are_kept(held, client, keys):
+    for number in range(30):
+        client.run(tell(keys, "a", TOKEN, b"", number * 10, [f"{number * 10 + i} " + "x" * 1000 for i in range(10)]))
+    lines = client.run(logs(keys, "a"))
+    assert 50 < len(lines) < 70
+    assert [line.text.split()[0] for line in lines] == [str(number) for number in range(300 - len(lines), 300)]
+    assert client.redis.hstrlen(keys["logs"], "a") < LOG_LIMIT + 100
+
+
+def test_watching(held, client, keys, keyspace):
+    assert client.run(watch(keys, "nobody")).known == "missing"
+    assert client.run(watch(keys, "a")).known == "pending"
+    assert keyspace()["waiters"] == {"a"}
+    held.settle(Settlement("a", TOKEN, Completed(b"7")))
+    watched = client.run(watch(keys, "a"))
+    assert watched.known == "ended"
+    assert watched.ending.result == b"7"
+    assert keyspace()["waiters"] == set()
+
+
+def test_whoever_waits_is_told_of_a_removal(client, keys, enqueue):
+    enqueue("a")
+    client.run(watch(keys, "a"))
+    messages = client.redis.pubsub()
+    messages.subscribe(keys.finished("a"))
+    assert messages.get_message(timeout=5)["type"] == "subscribe"
+    client.run(remove(keys, "a"))
+    assert messages.get_message(timeout=5)["data"] == b""
+    messages.close()
+
+
+def test_show_tells_everything(held, client, keys, enqueue, travel):
+    assert client.run(show(keys, "nobody")) is None
+    job = client.run(show(keys, "a"))
+    assert (job.state, job.task, job.worker, job.token) == (JobState.ACTIVE, "greet", "w1", TOKEN)
+    assert job.created_at == job.started_at == moment(START)
+    client.run(cancel(keys, "a", ""))
+    assert client.run(show(keys, "a")).cancelling
+    travel.by(3)
+    held.settle(Settlement("a", TOKEN, Failed(ErrorText("ValueError", "no", "trace"))))
+    job = client.run(show(keys, "a"))
+    assert (job.state, job.counts) == (JobState.FAILED, Counts(failures=1))
+    assert (job.ending.outcome, job.ending.error_type, job.ending.message) == (OutcomeKind.FAILED, "ValueError", "no")
+    assert job.ending.finished_at - job.ending.started_at == timedelta(seconds=3)
+    enqueue("b", due=60)
+    assert client.run(show(keys, "b")).run_at == moment(START + 63_000)
+
+
+def test_a_job_that_cannot_be_read_is_shown_all_the_same(client, keys, enqueue):
+    enqueue("a")
+    client.redis.hset(keys["jobs"], "a", b"\xff{not json")
+    job = client.run(show(keys, "a"))
+    assert (job.state, job.task, job.specification) == (JobState.WAITING, "", b"\xff{not json")
+
+
+@pytest.fixture
+def one_of_each(client, keys, desk, enqueue, travel):
+    """Put a job into every state."""
+    worker = desk()
+    outcomes = {
+        "completed": Completed(b"1"), "failed": Failed(ErrorText("E", "m")), "cancelled": Cancelled("x"),
+        "parked": Parked("greet", "", "why"),
+    }  # fmt: skip
+    enqueue(*outcomes)
+    worker.settle(*[Settlement(job.id, job.token, outcomes[job.id]) for job in worker.claim().jobs])
+    enqueue("active")
+    worker.claim(1)
+    enqueue("delayed", due=60)
+    enqueue("waiting", "ghost")
+    client.run(remove(keys, "ghost"))
+
+
+@pytest.mark.parametrize("paused", [False, True])
+@pytest.mark.parametrize("listed", ["waiting", "parked", "delayed", "active", "completed", "failed", "cancelled"])
+def test_each_state_can_be_listed(client, keys, one_of_each, listed, paused):
+    if paused:
+        client.run(control.pause(keys))
+    page = client.run(list_jobs(keys, listed, "0", 10))
+    assert [job.id for job in page.jobs] == [listed]
+    assert page.cursor is None
+    (job,) = page.jobs
+    assert job.state == ("waiting" if listed == "parked" else listed)
+    shown = client.run(show(keys, listed))
+    for field in ("state", "task", "args", "created_at", "run_at", "worker", "token", "ending", "parked", "counts"):
+        assert getattr(job, field) == getattr(shown, field)
+
+
+def test_overview(client, keys, one_of_each, travel):
+    travel.by(5)
+    queue = client.run(overview(keys))
+    assert {state.value: count for state, count in queue.counts.items()} == {
+        "waiting": 2, "delayed": 1, "active": 1, "completed": 1, "failed": 1, "cancelled": 1,
+    }  # fmt: skip
+    assert (queue.parked, queue.paused, queue.oldest_age) == (1, False, 5.0)
+    (worker,) = queue.workers
+    assert (worker.id, worker.host) == ("w1", "here")
+    travel.by(30)
+    assert client.run(overview(keys)).workers == ()
+    client.run(control.pause(keys))
+    assert client.run(overview(keys)).paused
+
+
+def pages(client, keys, listed, size):
+    cursor, found = "0", []
+    while cursor is not None:
+        page = client.run(list_jobs(keys, listed, cursor, size))
+        found.append([job.id for job in page.jobs])
+        cursor = page.cursor
+    return found
+
+
+def test_pages_follow_each_other_without_a_gap(client, keys, enqueue, desk, travel):
+    ids = [f"j{number}" for number in range(7)]
+    enqueue(*ids)
+    assert pages(client, keys, "waiting", 3) == [ids[0:3], ids[3:6], ids[6:]]
+    worker = desk()
+    for job in worker.claim(7).jobs:
+        worker.settle(Settlement(job.id, job.token, Completed(b"1")))
+        travel.by(1)
+    assert [*chain(*pages(client, keys, "completed", 2))] == ids[::-1]
+    for number, job_id in enumerate(("d1", "d2", "d3")):
+        enqueue(job_id, due=10 + number)
+    assert [*chain(*pages(client, keys, "delayed", 1))] == ["d1", "d2", "d3"]
+
+
+def test_all_active_jobs_are_listed(client, keys, enqueue, desk):
+    ids = {f"j{number}" for number in range(300)}
+    enqueue(*ids)
+    desk().claim(300)
+    assert set(chain(*pages(client, keys, "active", 50))) == ids
