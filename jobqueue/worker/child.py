@@ -1,0 +1,178 @@
+"""A worker process under a supervisor: ``python -m jobqueue.worker.child FD``, where FD is a socket to it.
+
+The first line that comes through the socket is the ``Assignment``. Later ones ask the process to ``stop``, or to
+``hurry``: to interrupt its jobs rather than let them end. A signal asks it to stop as well, however often it comes: where
+all processes of a service are signalled, each hears of it twice. What goes back is one JSON object per line:
+
+    {"serves": {"url": ..., "prefix": ..., "queues": [...], "max_lost": ...}}   the application has been imported
+    {"uses": ID}                 the process works under this id from now on
+    {"ready": true}              it takes jobs
+    {"failed": TEXT}             it cannot start, and why
+    {"replace": TEXT}            it ends, and wants to be replaced, and why
+
+When the socket is closed, the supervisor is dead, and the process stops as if it had been told to.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from dataclasses import asdict, dataclass
+from typing import Any, NoReturn
+
+from pydantic_core import from_json, to_json
+
+from jobqueue.app import JobQueue
+from jobqueue.errors import JobQueueError
+from jobqueue.worker.logging import set_up_logging
+from jobqueue.worker.reference import AppReference
+from jobqueue.worker.worker import Worker, loop_factory
+
+STOP = b"stop\n"
+"""Asks the process to end when its jobs have ended."""
+
+HURRY = b"hurry\n"
+"""Asks it to end at once."""
+
+EXIT_FAILED = 1
+"""The process could not start."""
+
+EXIT_REPLACE = 75
+"""The process wants to be replaced; what it still holds is to be handed back, uncounted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a worker process is to do.
+
+    Attributes:
+        app: the application, as JSON of an ``AppReference``.
+        queues: the queues; empty for those that the tasks name.
+        concurrency: how many jobs run at once.
+        burst: whether to end when no job is waiting any more.
+        shutdown_timeout: seconds that running jobs have to end.
+        log_level: the name of the level from which on lines are logged.
+        log_format: ``text`` or ``json``.
+    """
+
+    app: str
+    queues: tuple[str, ...]
+    concurrency: int
+    burst: bool
+    shutdown_timeout: float
+    log_level: str
+    log_format: str
+
+    def to_json(self) -> bytes:
+        """Return the assignment as JSON, on one line."""
+        return to_json(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: bytes) -> "Assignment":
+        """Read what ``to_json`` wrote."""
+        members = from_json(text)
+        return cls(**{**members, "queues": tuple(members["queues"])})
+
+
+class SupervisedWorker(Worker):
+    """A worker that talks to its supervisor."""
+
+    def __init__(self, jobs: JobQueue, assignment: Assignment, connection: socket.socket) -> None:
+        super().__init__(
+            jobs,
+            queues=assignment.queues or None,
+            concurrency=assignment.concurrency,
+            burst=assignment.burst,
+            shutdown_timeout=assignment.shutdown_timeout,
+        )
+        self._supervision = self
+        self._connection = connection
+        self.replacing = False
+
+    def announce(self, worker: str) -> None:
+        """See ``Supervision``."""
+        self.say(uses=worker)
+
+    def replace(self, reason: str) -> None:
+        """See ``Supervision``."""
+        if not self.replacing:
+            self.replacing = True
+            self._log.replacing(reason)
+            self.say(replace=reason)
+            self._stop()
+
+    def abort(self, reason: str) -> NoReturn:
+        """See ``Supervision``."""
+        self._log.replacing(reason)
+        self.say(replace=reason)
+        end(EXIT_REPLACE)
+
+    def say(self, **message: Any) -> None:
+        """Send a message to the supervisor. If it is dead, nobody is interested."""
+        say(self._connection, **message)
+
+    async def serve(self) -> None:
+        """Run until told to stop, by a signal, by the supervisor or by its death."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._connection, self._hear)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        await self.arun(started=lambda: self.say(ready=True))
+
+    def _hear(self) -> None:
+        self._stopping.set()
+        try:
+            said = self._connection.recv(4096)
+        except OSError:
+            said = b""
+        if HURRY in said:
+            self._hurry.set()
+        if not said:
+            asyncio.get_running_loop().remove_reader(self._connection)
+
+
+def main() -> NoReturn:
+    """Run one worker process."""
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    connection.set_inheritable(False)
+    with connection.makefile("rb", buffering=0) as lines:
+        assignment = Assignment.from_json(lines.readline())
+    set_up_logging(assignment.log_level, assignment.log_format)
+    try:
+        jobs = AppReference.from_json(assignment.app.encode()).load()
+        worker = SupervisedWorker(jobs, assignment, connection)
+        worker.say(
+            serves={
+                "url": jobs.url,
+                "prefix": jobs.settings.prefix,
+                "queues": worker.queues,
+                "max_lost": jobs.settings.max_lost,
+            }
+        )
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(worker.serve())
+    except JobQueueError as error:
+        say(connection, failed=str(error))
+        end(EXIT_FAILED)
+    # Threads that hang must not keep the process from ending; what they hold is handed back once it has.
+    end(EXIT_REPLACE if worker.replacing or worker.left_running else 0)
+
+
+def say(connection: socket.socket, **message: Any) -> None:
+    """Send a message to the supervisor, if it is still there."""
+    try:
+        connection.sendall(to_json(message) + b"\n")
+    except OSError:
+        pass  # the supervisor is dead, and the process is about to notice
+
+
+def end(code: int) -> NoReturn:
+    """End the process without waiting for threads."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,299 @@
+"""Takes jobs from one queue and settles them."""
+
+import asyncio
+import contextlib
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from jobqueue.context import JobContext
+from jobqueue.errors import ServerError, ServerFull
+from jobqueue.outcome import Outcome, Parked
+from jobqueue.store.call import Call
+from jobqueue.store.claims import Answer, Claimed, Settlement, claim, settle, tell
+from jobqueue.store.client import AsyncClient
+from jobqueue.store.keys import QueueKeys
+from jobqueue.worker.decide import Stop
+from jobqueue.worker.log import WorkerLog
+from jobqueue.worker.membership import Membership
+from jobqueue.worker.runner import Runner
+from jobqueue.worker.running import Running
+from jobqueue.worker.slots import Slots
+from jobqueue.worker.waiter import Waiter
+
+BATCH = 100
+"""How many outcomes one script settles at most."""
+
+SPEAK_AFTER = 0.1
+"""Seconds for which what jobs say of their progress is gathered."""
+
+
+class Consumer:
+    """The traffic between a queue and the jobs of it that run here.
+
+    There is at most one request under way. What gathers meanwhile travels with the next, so batches grow with the load
+    and a lone outcome never waits for company.
+    """
+
+    def __init__(
+        self,
+        keys: QueueKeys,
+        *,
+        membership: Membership,
+        slots: Slots,
+        runner: Runner,
+        client: AsyncClient,
+        waiter: Waiter,
+        max_lost: int,
+        log: WorkerLog,
+        begun: Callable[[QueueKeys, Running], None],
+        settled: Callable[[Running, Outcome], None],
+        changed: Callable[[], None],
+        others_turn: Callable[[], None],
+    ) -> None:
+        """Make a consumer.
+
+        Args:
+            keys: the queue.
+            membership: under which id jobs are claimed.
+            slots: how many jobs may run at once; shared with the other queues of the process.
+            runner: runs the jobs.
+            client: executes the calls; it tries until the server answers.
+            waiter: waits for a job while there is nothing to do.
+            max_lost: how often a job may be lost before it has failed.
+            log: is told what happens.
+            begun: is told of each execution that has been started.
+            settled: is told of each execution whose outcome was written.
+            changed: is told when slots are free or the queue has become idle.
+            others_turn: is told when a slot is free that another queue is to have first.
+        """
+        self.keys = keys
+        self.running: dict[str, Running] = {}
+        self.taken = 0
+        """How many jobs it has taken in all."""
+        self._membership = membership
+        self._slots = slots
+        self._runner = runner
+        self._client = client
+        self._waiter = waiter
+        self._max_lost = max_lost
+        self._log = log
+        self._begun = begun
+        self._settled = settled
+        self._changed = changed
+        self._others_turn = others_turn
+        self._request = 0
+        self._outcomes: list[tuple[Running | None, Settlement]] = []
+        self._speaking: deque[JobContext] = deque()
+        self._speech_due = False
+        self._open = False
+        self._suspended = False
+        self._landed = False
+        self._has_work = False
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, waiting: bool) -> None:
+        """Begin to take jobs.
+
+        Args:
+            waiting: whether to wait for more when there are none.
+        """
+        self._open = True
+        self._loop = asyncio.get_running_loop()
+        self.poke()
+        self._tasks = [asyncio.create_task(self._pump(), name=f"jobqueue-pump-{self.keys.queue}")]
+        if waiting:
+            self._tasks.append(asyncio.create_task(self._wait_for_work(), name=f"jobqueue-wait-{self.keys.queue}"))
+
+    def poke(self) -> None:
+        """Look for work: there may be some."""
+        if self._open:
+            self._has_work = True
+            self._slots.want(self.keys.queue)
+        self._wake.set()
+
+    def slots_freed(self) -> None:
+        """Go on, because another queue has given slots back."""
+        if self._has_work:
+            self._wake.set()
+        elif self._slots.free:
+            self._idle.set()
+
+    async def suspend(self) -> None:
+        """Take no jobs until ``resume``: under an id whose lease is gone, none must be taken."""
+        self._suspended = True
+        await self._waiter.interrupt()
+
+    def resume(self) -> None:
+        """Go on after the lease was found to be good, or there is a new one."""
+        if self._suspended:
+            self._suspended = False
+            # The server may have handed out a job before.
+            self._landed = True
+            self.poke()
+            self._idle.set()
+
+    async def shut(self) -> None:
+        """Take no more jobs. What the server may have handed out meanwhile goes back."""
+        self._open = False
+        self._has_work = False
+        self._slots.sated(self.keys.queue)
+        await self._waiter.stop()
+        for task in self._tasks[1:]:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        self._landed = bool(self._tasks)
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """End. Outcomes that have not been written are dropped."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._waiter.close()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing runs, nothing is to be written, and nothing is known to be waiting."""
+        return not (self.running or self._has_duties or self._has_work or self._suspended)
+
+    @property
+    def written(self) -> bool:
+        """Whether everything that has ended has been written."""
+        return not self._has_duties
+
+    @property
+    def _has_duties(self) -> bool:
+        return bool(self._outcomes or self._speech_due or self._landed)
+
+    # -- the traffic -------------------------------------------------------------------------------------------------
+
+    async def _pump(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._has_duties or (self._has_work and self._slots.free and not self._suspended):
+                # Outcomes ask for more in any case: it costs nothing, and what a job has enqueued is taken at once.
+                n = self._slots.reserve(self.keys.queue) if self._open and not self._suspended else 0
+                if not n and not self._has_duties:
+                    self._others_turn()
+                    break
+                await self._exchange(n)
+
+    async def _exchange(self, n: int) -> None:
+        """Send what is to be sent, ask for ``n`` jobs, and start what comes back."""
+        self._landed = False
+        batch = self._outcomes[:BATCH]
+        del self._outcomes[:BATCH]
+        calls = list(self._speech())
+        try:
+            answer = await self._insist(calls, [settlement for _, settlement in batch], n)
+        except asyncio.CancelledError:
+            self._outcomes[:0] = batch
+            raise
+        for (running, settlement), applied in zip(batch, answer.applied, strict=True):
+            if running is None:
+                continue  # it was parked
+            if applied:
+                self._settled(running, settlement.outcome)
+            else:
+                self._log.superseded(running.context, settlement.outcome)
+        if answer.vanished:
+            self._log.vanished(self.keys.queue, answer.vanished)
+        if not answer.lease:
+            self._suspended = True
+            self._membership.suspect()
+        for claimed in answer.jobs:
+            self._begin(claimed, answer.now)
+        self._slots.release(n - len(answer.jobs))
+        if n and len(answer.jobs) < n:
+            self._has_work = False
+            self._slots.sated(self.keys.queue)
+            self._idle.set()
+        self._changed()
+
+    async def _insist(self, speech: list[Call[bool]], settlements: list[Settlement], n: int) -> Answer:
+        """Exchange outcomes for jobs, with the same request again and again until there is an answer."""
+        self._request += 1
+        while True:
+            worker = self._membership.id
+            call = (
+                settle(self.keys, worker, self._request, n, settlements, self._max_lost)
+                if settlements
+                else claim(self.keys, worker, self._request, n)
+            )
+            try:
+                if speech:
+                    calls: list[Call[Any]] = [*speech, call]
+                    answer: Answer = (await self._client.run_many(calls))[-1]
+                    return answer
+                return await self._client.run(call)
+            except ServerError as error:
+                self._log.server_trouble(error)
+            await asyncio.sleep(random.uniform(0.5, 1.5))
+
+    def _speech(self) -> Iterable[Call[bool]]:
+        self._speech_due = False
+        while self._speaking:
+            job = self._speaking.popleft()
+            progress, first, lines = job.take()
+            if progress or lines:
+                yield tell(self.keys, job.id, job.token, progress, first, lines)
+
+    # -- jobs --------------------------------------------------------------------------------------------------------
+
+    def _begin(self, claimed: Claimed, now: int) -> None:
+        self.taken += 1
+        started = self._runner.start(self.keys.queue, claimed, now, spoke=self._spoke, on_end=self._ended)
+        if isinstance(started, Parked):
+            self._slots.release(1)
+            self._outcomes.append((None, Settlement(claimed.id, claimed.token, started)))
+            self._log.parked(self.keys.queue, claimed.id, started)
+            self._wake.set()
+        else:
+            self.running[claimed.id] = started
+            self._begun(self.keys, started)
+
+    def _ended(self, running: Running, outcome: Outcome) -> None:
+        if self.running.get(running.claimed.id) is running:
+            del self.running[running.claimed.id]
+        self._slots.release(1)
+        if running.stopped is not Stop.LEASE_LOST:
+            self._outcomes.append((running, Settlement(running.claimed.id, running.claimed.token, outcome)))
+        self._wake.set()
+
+    def _spoke(self, job: JobContext) -> None:
+        # Called from any thread. A closed loop means that the worker has gone, and with it whoever would listen.
+        self._speaking.append(job)
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._loop.call_later, SPEAK_AFTER, self._speak)
+
+    def _speak(self) -> None:
+        self._speech_due = bool(self._speaking)
+        self._wake.set()
+
+    # -- waiting -----------------------------------------------------------------------------------------------------
+
+    async def _wait_for_work(self) -> None:
+        while self._open:
+            if self._has_work or self._suspended or not self._slots.free:
+                self._idle.clear()
+                await self._idle.wait()
+                continue
+            try:
+                if await self._waiter.wait(self._membership.id):
+                    self._landed = True
+                    self.poke()
+            except ServerFull:
+                # The server refuses BLMOVE when it is full, but not the script: ask it now and then.
+                await asyncio.sleep(random.uniform(0.2, 0.5))
+                self.poke()
+            except ServerError as error:
+                self._log.server_trouble(error)
+                await asyncio.sleep(random.uniform(0.1, 1.0))
+                # The reply may have been lost on the way, and the job be in the inbox.
+                self._landed = True
+                self.poke()

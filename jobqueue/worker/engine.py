@@ -1,0 +1,363 @@
+"""Everything that one process does for its queues, put together: from its first heartbeat to its last outcome."""
+
+import asyncio
+import math
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from jobqueue.app import JobQueue
+from jobqueue.errors import ServerError
+from jobqueue.outcome import Outcome
+from jobqueue.store.claims import Settlement, settle, unpark
+from jobqueue.store.client import AsyncClient, SyncClient
+from jobqueue.store.keys import QueueKeys
+from jobqueue.store.upkeep import promote
+from jobqueue.version import __version__
+from jobqueue.worker.consumer import Consumer
+from jobqueue.worker.decide import JobTimeout, Raised, Stop, decide
+from jobqueue.worker.executors.process import ProcessExecutor
+from jobqueue.worker.life import Notifier, shut_down, start_up
+from jobqueue.worker.listener import Listener
+from jobqueue.worker.log import WorkerLog
+from jobqueue.worker.loop import Loop
+from jobqueue.worker.membership import Membership
+from jobqueue.worker.promoter import Promoter
+from jobqueue.worker.pruner import Pruner
+from jobqueue.worker.reaper import Reaper
+from jobqueue.worker.runner import UNREADABLE, Runner
+from jobqueue.worker.running import Running
+from jobqueue.worker.slots import Slots
+from jobqueue.worker.waiter import Waiter
+from jobqueue.worker.watchdog import Watchdog
+
+LAST_WORDS = 2.0
+"""Seconds that jobs which were stopped have to end, and their outcomes to be written."""
+
+OVERDUE = 5.0
+"""Seconds beyond its timeout after which a job on a blocked event loop is settled from outside."""
+
+
+class Supervision(Protocol):
+    """What a process can ask of those who watch over it."""
+
+    def announce(self, worker: str) -> None:
+        """Say under which id it works from now on. Its jobs are taken back if it dies."""
+        ...
+
+    def replace(self, reason: str) -> None:
+        """Ask for another process. This one ends as it does when it is told to stop."""
+        ...
+
+    def abort(self, reason: str) -> None:
+        """End at once, without another word. May be called from any thread."""
+        ...
+
+
+class Engine:
+    """The parts of a worker process.
+
+    Args:
+        jobs: the application.
+        queues: the names of the queues.
+        concurrency: how many jobs run at once.
+        processes: runs jobs in processes of their own; None if the application cannot be found by another process.
+        log: is told what happens.
+        supervision: whoever replaces this process when it cannot go on; None if nobody does.
+    """
+
+    def __init__(
+        self,
+        jobs: JobQueue,
+        queues: Sequence[str],
+        concurrency: int,
+        *,
+        processes: ProcessExecutor | None,
+        log: WorkerLog,
+        supervision: Supervision | None,
+    ) -> None:
+        settings, server, now = jobs.settings, jobs.connections.server, jobs.connections.now
+        self._jobs = jobs
+        self._log = log
+        self._supervision = supervision
+        self._queues = [jobs.keys(name) for name in queues]
+        self._concurrency = concurrency
+        self._started_up = False
+        self._troubled_at = time.monotonic()
+        self._changes = asyncio.Event()
+        self._rejoining: asyncio.Task[None] | None = None
+        # A job may be cancelled between the moment it is claimed and the moment we hear of it.
+        self._cancelled_early: dict[tuple[str, str], None] = {}
+
+        self._client = AsyncClient(server, patience=math.inf, now=now, trouble=self._trouble)
+        self._beat_client = SyncClient(server, patience=settings.lease / 3, now=now)
+        self._notifier = Notifier(jobs.hooks, log)
+        self._slots = Slots(concurrency)
+        self._runner = Runner(jobs, log=log, on_stuck=self._stuck, processes=processes)
+        self._membership = Membership(
+            self._queues,
+            lease=settings.lease,
+            info={
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "version": __version__,
+                "queues": list(queues),
+                "concurrency": concurrency,
+                "started": round(time.time() * 1000),
+                "tasks": [task.name for task in jobs],
+            },
+            client=self._client,
+            beat_client=self._beat_client,
+            announce=supervision.announce if supervision else lambda worker: None,
+            held=self._lease_held,
+            lost=self._lease_lost,
+            cancelling=self._cancel,
+            trouble=self._trouble,
+        )
+        self._pruner = Pruner(self._queues, settings.retention, self._client, log)
+        self._promoter = Promoter(self._queues, self._client, log)
+        self._loops: list[Loop] = [
+            self._pruner,
+            self._promoter,
+            Reaper(
+                self._queues,
+                lease=settings.lease,
+                max_lost=settings.max_lost,
+                calm_for=lambda: time.monotonic() - self._troubled_at,
+                client=self._client,
+                log=log,
+            ),
+            Listener(
+                {keys["control"]: keys for keys in self._queues},
+                server,
+                cancel=self._cancel,
+                promote=self._promoter.wake,
+                missed=self._messages_missed,
+                log=log,
+            ),
+        ]
+        self._consumers = {
+            keys.queue: Consumer(
+                keys,
+                membership=self._membership,
+                slots=self._slots,
+                runner=self._runner,
+                client=self._client,
+                waiter=Waiter(keys, self._client),
+                max_lost=settings.max_lost,
+                log=log,
+                begun=self._begun,
+                settled=self._settled,
+                changed=self._changed,
+                others_turn=self._others_turn,
+            )
+            for keys in self._queues
+        }
+        self._watchdog = Watchdog(log, self._blocked)
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    async def start(self, waiting: bool) -> None:
+        """Begin to take jobs.
+
+        Args:
+            waiting: whether to wait for more when there are none.
+        """
+        for task in self._jobs:
+            task.signature.prepare()
+        await start_up(self._jobs)
+        self._started_up = True
+        await self._membership.join()
+        await self._unpark()
+        for loop in self._loops:
+            loop.start()
+        self._watchdog.start()
+        for consumer in self._consumers.values():
+            consumer.start(waiting)
+        where = self._jobs.connections.server.where
+        self._log.started(self._membership.id, list(self._consumers), self._concurrency, where, len(self._jobs))
+
+    async def drained(self) -> None:
+        """Return when no job is waiting or running here, and none has become due or was enqueued meanwhile."""
+        consumers = self._consumers.values()
+        taken = -1
+        while True:
+            await self._until(lambda: all(consumer.quiet for consumer in consumers))
+            if taken == (taken := sum(consumer.taken for consumer in consumers)):
+                return
+            await self._client.run_many([promote(keys) for keys in self._queues])
+            for consumer in consumers:
+                consumer.poke()
+
+    async def stop(self, timeout: float, hurry: asyncio.Event) -> int:
+        """Stop taking jobs, let the running ones end, and hand back those that do not.
+
+        Args:
+            timeout: seconds that they have.
+            hurry: cuts this time short.
+
+        Returns:
+            How many jobs still run in threads, which cannot be stopped. If there is a process to be replaced, the
+            worker is left registered, so that they are handed back when it has ended and not before.
+        """
+        self._log.stopping(self._running_count(), timeout)
+        if self._rejoining is not None:
+            self._rejoining.cancel()
+            await asyncio.gather(self._rejoining, return_exceptions=True)
+        for consumer in self._consumers.values():
+            await consumer.shut()
+        if not await self._until(self._all_done, timeout, hurry):
+            self._log.hurrying(self._running_count())
+            for running in self._running():
+                running.stop(Stop.SHUTDOWN)
+            await self._until(self._all_done, LAST_WORDS)
+        for loop in self._loops:
+            await loop.stop()
+        for consumer in self._consumers.values():
+            await consumer.stop()
+        left = self._running_count()
+        if left:
+            self._log.left_running(left)
+        try:
+            if left and self._supervision is not None:
+                await self._membership.end_heartbeats()
+            else:
+                await asyncio.wait_for(self._membership.leave(), LAST_WORDS)
+        except (ServerError, TimeoutError):
+            pass  # the lease runs out by itself, and others take back what is left
+        await self._watchdog.stop()
+        await self._runner.close()
+        await self._notifier.close()
+        if self._started_up:
+            await shut_down(self._jobs, self._log)
+        await self._client.close()
+        self._beat_client.close()
+        self._log.stopped()
+        return left
+
+    def _all_done(self) -> bool:
+        return all(not consumer.running and consumer.written for consumer in self._consumers.values())
+
+    def _running(self) -> list[Running]:
+        return [running for consumer in self._consumers.values() for running in list(consumer.running.values())]
+
+    def _running_count(self) -> int:
+        return sum(len(consumer.running) for consumer in self._consumers.values())
+
+    async def _until(
+        self, condition: Callable[[], bool], timeout: float | None = None, hurry: asyncio.Event | None = None
+    ) -> bool:
+        """Wait until something holds; whether it does."""
+
+        async def hold() -> None:
+            while not condition():
+                self._changes.clear()
+                await self._changes.wait()
+
+        waits = [asyncio.create_task(hold())]
+        if hurry is not None:
+            waits.append(asyncio.create_task(hurry.wait()))  # type: ignore[arg-type]
+        await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+        return condition()
+
+    async def _unpark(self) -> None:
+        known = [(task.name, task.signature.fingerprint) for task in self._jobs] + [(UNREADABLE, __version__)]
+        for keys in self._queues:
+            total = 0
+            while count := await self._client.run(unpark(keys, known)):
+                total += count
+            if total:
+                self._log.unparked(keys.queue, total)
+
+    # -- what the parts say ------------------------------------------------------------------------------------------
+
+    def _begun(self, keys: QueueKeys, running: Running) -> None:
+        self._log.job_started(running.context)
+        self._notifier.started(running.context)
+        if self._cancelled_early.pop((keys.tag, running.claimed.id), False) is None:
+            running.stop(Stop.CANCELLED)
+
+    def _settled(self, running: Running, outcome: Outcome) -> None:
+        self._log.job_ended(running.context, outcome, running.seconds)
+        self._notifier.ended(running.context, outcome, running.seconds)
+        self._pruner.count(1)
+
+    def _changed(self) -> None:
+        self._changes.set()
+        for consumer in self._consumers.values():
+            consumer.slots_freed()
+
+    def _others_turn(self) -> None:
+        # Only the one whose turn it is: if all were woken, those before it would go round and round without end. If it
+        # is busy with an exchange, all are told when that is over.
+        if (queue := self._slots.next_in_turn) is not None:
+            self._consumers[queue].slots_freed()
+
+    def _cancel(self, keys: QueueKeys, job_id: str) -> None:
+        consumer = self._consumers[keys.queue]
+        if running := consumer.running.get(job_id):
+            running.stop(Stop.CANCELLED)
+        else:
+            # Most likely it runs elsewhere; a bounded number is remembered in case it is on its way to us.
+            self._cancelled_early[keys.tag, job_id] = None
+            if len(self._cancelled_early) > 1000:
+                del self._cancelled_early[next(iter(self._cancelled_early))]
+
+    def _messages_missed(self) -> None:
+        self._membership.suspect()
+        self._promoter.wake()
+
+    def _trouble(self, error: ServerError | None) -> None:
+        self._troubled_at = time.monotonic()
+        self._log.server_trouble(error)
+
+    def _lease_held(self) -> None:
+        if self._rejoining is None or self._rejoining.done():
+            self._resume()
+
+    def _resume(self) -> None:
+        for consumer in self._consumers.values():
+            consumer.resume()
+
+    def _lease_lost(self) -> None:
+        if self._rejoining is None or self._rejoining.done():
+            self._rejoining = asyncio.create_task(self._rejoin())
+
+    async def _rejoin(self) -> None:
+        running = self._running()
+        for run in running:
+            run.stop(Stop.LEASE_LOST)
+        # A wait under the old id would take what is now given back, and nobody would look into that inbox.
+        await asyncio.gather(*(consumer.suspend() for consumer in self._consumers.values()))
+        old = await self._membership.rejoin()
+        self._log.lease_lost(old, self._membership.id, len(running))
+        self._resume()
+        await self._unpark()
+
+    def _stuck(self, count: int) -> None:
+        if self._supervision is not None and count >= max(1, self._concurrency // 2):
+            self._supervision.replace(f"{count} threads hang in jobs that have timed out")
+
+    def _blocked(self) -> None:
+        """Settle jobs that a blocked event loop cannot time out. Called in the watchdog's thread."""
+        overdue = [running for running in self._running() if running.overdue > OVERDUE and not running.ended]
+        if not overdue or self._supervision is None:
+            return
+        for keys in self._queues:
+            mine = [running for running in overdue if running.context.queue == keys.queue]
+            settlements = [
+                Settlement(
+                    running.claimed.id,
+                    running.claimed.token,
+                    decide(Raised(JobTimeout()), running.terms, Stop.TIMEOUT),
+                )
+                for running in mine
+            ]
+            # The process ends after this, so no later request can be mistaken for it.
+            self._beat_client.run(settle(keys, self._membership.id, -1, 0, settlements, self._jobs.settings.max_lost))
+        self._supervision.abort("its event loop is blocked by a job that has overrun its timeout")

@@ -1,0 +1,150 @@
+"""Runs jobs in processes of their own, which can be killed."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+
+from jobqueue.outcome import Lost, Outcome
+from jobqueue.worker.decide import Raised, decide
+from jobqueue.worker.executors.messages import LINE_LIMIT, pack_job, unpack
+from jobqueue.worker.reference import AppReference
+from jobqueue.worker.running import Running
+
+READY_TIMEOUT = 60.0
+"""Seconds that a process may take to import the application."""
+
+
+class ProcessFailed(Exception):
+    """A process for jobs could not be started."""
+
+
+class ProcessExecutor:
+    """Keeps processes that have imported the application, and gives each one job at a time.
+
+    Args:
+        reference: where they find the application.
+    """
+
+    def __init__(self, reference: AppReference) -> None:
+        self._reference = reference
+        self._idle: list[_Process] = []
+        self._all: set[_Process] = set()
+
+    async def run(self, running: Running, now: int) -> None:
+        """Run a job.
+
+        Args:
+            running: the job.
+            now: the server's time when it was claimed, in milliseconds.
+        """
+        try:
+            process = self._idle.pop() if self._idle else await self._start()
+        except (Exception, asyncio.CancelledError) as error:  # whatever it is, the job must be settled
+            # Counted as a loss, so that an application which cannot be imported does not go round for ever.
+            running.end(Lost(f"no process could be started for it: {error}"))
+            return
+
+        running.begin(lambda why: process.kill())
+        outcome = None
+        try:
+            outcome = await process.execute(running, now)
+        finally:
+            if outcome is None or process.killed:
+                await self._discard(process)
+            else:
+                self._idle.append(process)
+            running.end(outcome or self._without_word(running, process))
+
+    async def close(self) -> None:
+        """Kill all processes."""
+        for process in list(self._all):
+            await self._discard(process)
+
+    def _without_word(self, running: Running, process: "_Process") -> Outcome:
+        if running.stopped is None:
+            return Lost(f"its process {process.cause_of_death()}")
+        return decide(Raised(asyncio.CancelledError()), running.terms, running.stopped)
+
+    async def _start(self) -> "_Process":
+        process = await _Process.start(self._reference)
+        self._all.add(process)
+        return process
+
+    async def _discard(self, process: "_Process") -> None:
+        self._all.discard(process)
+        if process in self._idle:
+            self._idle.remove(process)
+        await process.end()
+
+
+class _Process:
+    """One process, and the socket to it."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self.killed = False
+
+    @classmethod
+    async def start(cls, reference: AppReference) -> "_Process":
+        ours, theirs = socket.socketpair()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "jobqueue.worker.executors.child", str(theirs.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                # Ctrl-C is for the worker, which decides what becomes of its jobs. uvloop knows no process_group.
+                start_new_session=True,
+            )  # fmt: skip
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        reader, writer = await asyncio.open_connection(sock=ours, limit=LINE_LIMIT)
+        started = cls(process, reader, writer)
+        try:
+            writer.write(reference.to_json() + b"\n")
+            line = await asyncio.wait_for(reader.readline(), READY_TIMEOUT)
+            if line != b"ready\n":
+                raise ProcessFailed("it ended while it imported the application; its output says why")
+        except BaseException:
+            await started.end()
+            raise
+        return started
+
+    async def execute(self, running: Running, now: int) -> Outcome | None:
+        """Run a job; None if the process ended without a word."""
+        with contextlib.suppress(ConnectionError):
+            self._writer.write(pack_job(running.context.queue, running.claimed, now))
+            await self._writer.drain()
+            while line := await self._reader.readline():
+                message = unpack(line)
+                if not isinstance(message, tuple):
+                    return message
+                running.context.hear(*message)
+        await self._process.wait()
+        return None
+
+    def kill(self) -> None:
+        self.killed = True
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def end(self) -> None:
+        self.kill()
+        self._writer.close()
+        await self._process.wait()
+
+    def cause_of_death(self) -> str:
+        code = self._process.returncode
+        if code is None or code >= 0:
+            return f"exited with code {code}"
+        with contextlib.suppress(ValueError):
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"was killed by signal {-code}"

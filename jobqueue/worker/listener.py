@@ -1,0 +1,97 @@
+"""Listens for what operators and producers say to the workers of a queue: cancel a job, promote earlier."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from jobqueue.store.failures import explain
+from jobqueue.store.keys import QueueKeys
+from jobqueue.store.server import Server
+from jobqueue.worker.log import WorkerLog
+from jobqueue.worker.loop import Loop
+
+SILENCE = 5.0
+"""Seconds for which one read waits."""
+
+
+class Listener(Loop):
+    """One subscription for all queues of a worker.
+
+    Messages make things fast, not right: one that is lost is made good by the next heartbeat, which reads what was
+    cancelled, and by the promoter's next look.
+    """
+
+    name = "listener"
+
+    def __init__(
+        self,
+        queues: Mapping[str, QueueKeys],
+        server: Server,
+        *,
+        cancel: Callable[[QueueKeys, str], None],
+        promote: Callable[[], None],
+        missed: Callable[[], None],
+        log: WorkerLog,
+    ) -> None:
+        """Make a listener.
+
+        Args:
+            queues: the queues by their control channel.
+            server: where they are.
+            cancel: is called with a job that is to stop.
+            promote: is called when a job may be due earlier than was known.
+            missed: is called when messages may have been missed.
+            log: is told of trouble.
+        """
+        super().__init__(log)
+        self._queues = queues
+        self._server = server
+        self._cancel = cancel
+        self._promote = promote
+        self._missed = missed
+        self._redis: Any = None
+        self._messages: Any = None
+
+    async def tick(self) -> float:
+        """Read one message."""
+        try:
+            if self._messages is None:
+                self._redis = self._server.async_connections(most=1)
+                self._messages = self._redis.pubsub()
+                await self._messages.subscribe(*self._queues)
+            message = await self._messages.get_message(timeout=SILENCE)
+        except (RedisError, OSError) as error:
+            await self._close()
+            raise explain(error, self._server.where) from error
+        if message is not None:
+            self._hear(message)
+        return 0
+
+    async def stop(self) -> None:
+        """End, and close the connection."""
+        await super().stop()
+        await self._close()
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        if message["type"] == "subscribe":
+            self._missed()
+            return
+        if message["type"] != "message":
+            return
+        verb, _, argument = message["data"].decode().partition(" ")
+        if verb == "cancel":
+            self._cancel(self._queues[message["channel"].decode()], argument)
+        elif verb == "promote":
+            self._promote()
+
+    async def _close(self) -> None:
+        messages, connection = self._messages, self._redis
+        self._messages = self._redis = None
+        if messages is not None:
+            try:
+                await messages.aclose()
+                await connection.aclose()
+                await connection.connection_pool.disconnect()
+            except (RedisError, OSError):
+                pass  # it is broken already

@@ -1,0 +1,236 @@
+"""Every line that a worker logs. The rest of the worker says what happens; the words and levels are here."""
+
+import logging
+import math
+from typing import Any
+
+from jobqueue.context import JobContext
+from jobqueue.durations import format_duration
+from jobqueue.errors import ServerError
+from jobqueue.outcome import (
+    Cancelled,
+    Completed,
+    ErrorText,
+    Failed,
+    Interrupted,
+    Lost,
+    Outcome,
+    Parked,
+    Retried,
+    Snoozed,
+)
+from jobqueue.worker.decide import error_text
+
+
+class WorkerLog:
+    """Writes what happens in a worker to a logger; fields of a job go into ``extra`` for structured formats.
+
+    Args:
+        logger: ``jobqueue.worker`` if it is left out.
+    """
+
+    def __init__(self, logger: logging.Logger | None = None) -> None:
+        self._logger = logger or logging.getLogger("jobqueue.worker")
+        self._in_trouble = False
+
+    def started(self, worker: str, queues: list[str], concurrency: int, where: str, tasks: int) -> None:
+        """The worker has begun to take jobs."""
+        self._logger.info(
+            "worker %s takes jobs from %s at %s: %d at once, %d tasks known",
+            worker, ", ".join(queues), where, concurrency, tasks,
+        )  # fmt: skip
+
+    def stopping(self, running: int, timeout: float) -> None:
+        """The worker takes no more jobs."""
+        if running:
+            self._logger.info("stopping: %d jobs may take up to %s to end", running, format_duration(timeout))
+        else:
+            self._logger.info("stopping: no job is running")
+
+    def hurrying(self, running: int) -> None:
+        """The time for an orderly end is over."""
+        self._logger.warning("stopping at once: %d running jobs are interrupted and handed back", running)
+
+    def left_running(self, running: int) -> None:
+        """Threads cannot be stopped."""
+        self._logger.warning(
+            "%d jobs in threads did not stop. They are handed back and will run again, although their threads may go on"
+            " until the process ends", running,
+        )  # fmt: skip
+
+    def stopped(self) -> None:
+        """The worker has ended."""
+        self._logger.info("stopped")
+
+    def job_started(self, job: JobContext) -> None:
+        """A job has begun."""
+        if self._logger.isEnabledFor(logging.DEBUG):
+            self._job(logging.DEBUG, job, "started (attempt %d of %d)", job.attempt, job.max_attempts)
+
+    def job_ended(self, job: JobContext, outcome: Outcome, seconds: float) -> None:
+        """An execution is over and written down."""
+        took = format_duration(seconds)
+        match outcome:
+            case Completed():
+                if self._logger.isEnabledFor(logging.DEBUG):
+                    self._job(logging.DEBUG, job, "completed in %s", took)
+            case Retried(error, delay):
+                self._job(
+                    logging.WARNING, job, "attempt %d of %d failed after %s, next in %s: %s",
+                    job.attempt, job.max_attempts, took, format_duration(delay), _brief(error),
+                )  # fmt: skip
+            case Failed(error):
+                text = f"\n{error.traceback}" if error.traceback else ""
+                self._job(
+                    logging.ERROR, job, "failed for good at attempt %d of %d after %s: %s%s",
+                    job.attempt, job.max_attempts, took, _brief(error), text,
+                )  # fmt: skip
+            case Snoozed(delay):
+                self._job(logging.DEBUG, job, "snoozed for %s", format_duration(delay))
+            case Cancelled(reason):
+                self._job(logging.INFO, job, "cancelled after %s%s", took, f": {reason}" if reason else "")
+            case Interrupted():
+                self._job(logging.INFO, job, "interrupted after %s and handed back", took)
+            case Lost(cause):
+                self._job(logging.ERROR, job, "lost after %s: %s", took, cause)
+
+    def parked(self, queue: str, job_id: str, parked: Parked) -> None:
+        """A job cannot be run here."""
+        self._logger.warning(
+            "queue %s: job %s is parked, because %s. It runs when a worker appears that can run it",
+            queue, job_id, parked.reason,
+        )  # fmt: skip
+
+    def superseded(self, job: JobContext, outcome: Outcome) -> None:
+        """The outcome came too late."""
+        self._job(
+            logging.WARNING, job, "its outcome (%s) was refused: this worker had lost the job, which was given to"
+            " another", outcome.kind.value,
+        )  # fmt: skip
+
+    def vanished(self, queue: str, count: int) -> None:
+        """Ids without a job were found."""
+        self._logger.error(
+            "queue %s: %d ids were waiting whose jobs Redis has lost. Is its maxmemory-policy noeviction?", queue, count
+        )
+
+    def ignores_cancellation(self, job: JobContext) -> None:
+        """An async task caught its cancellation and went on."""
+        self._job(
+            logging.ERROR, job, "did not stop when it was cancelled; it is settled all the same, and goes on by itself:"
+            " let CancelledError pass",
+        )  # fmt: skip
+
+    def thread_stuck(self, job: JobContext, stuck: int) -> None:
+        """A plain function has overrun its timeout."""
+        self._job(
+            logging.ERROR, job, "overran its timeout in a thread. A thread cannot be killed: the job is settled, the"
+            ' thread goes on (%d such threads now). Use run="process" for functions that may hang', stuck,
+        )  # fmt: skip
+
+    def loop_blocked(self, seconds: float, stack: str) -> None:
+        """The event loop does not run."""
+        self._logger.error(
+            "the event loop has been blocked for %s: no async job makes progress. An async task must not call what"
+            " blocks; make it a plain function. It is here:\n%s", format_duration(seconds), stack,
+        )  # fmt: skip
+
+    def replacing(self, reason: str) -> None:
+        """The process asks to be replaced by a new one."""
+        self._logger.error("this process is to be replaced: %s", reason)
+
+    def unparked(self, queue: str, count: int) -> None:
+        """Parked jobs may run here."""
+        self._logger.info("queue %s: %d parked jobs can run here and wait again", queue, count)
+
+    def reaped(self, queue: str, worker: str, returned: int, failed: int) -> None:
+        """Jobs of a dead worker were taken back."""
+        self._logger.warning(
+            "queue %s: worker %s is dead; %d of its jobs wait again, %d were lost too often and have failed",
+            queue, worker, returned, failed,
+        )  # fmt: skip
+
+    def lease_lost(self, worker: str, new: str, running: int) -> None:
+        """The worker was taken for dead."""
+        self._logger.error(
+            "worker %s was taken for dead, because it gave no sign of life for too long. Its %d jobs are stopped and"
+            " have been given to others; it goes on as %s", worker, running, new,
+        )  # fmt: skip
+
+    def server_trouble(self, error: ServerError | None) -> None:
+        """The server does not answer; with None: it answers again. Said once for each trouble."""
+        if error is not None and not self._in_trouble:
+            self._logger.error("%s. Trying until it answers", error)
+        elif error is None and self._in_trouble:
+            self._logger.info("Redis answers again")
+        self._in_trouble = error is not None
+
+    def hook_failed(self, hook: object, error: BaseException) -> None:
+        """A user's hook raised."""
+        self._logger.error("the hook %s failed: %s", getattr(hook, "__qualname__", hook), _brief(error_text(error)))
+
+    def loop_failed(self, name: str, error: BaseException) -> None:
+        """A background activity failed in a way that nobody expected."""
+        self._logger.error("the %s failed and is tried again: %s", name, error, exc_info=error)
+
+    def _job(self, level: int, job: JobContext, message: str, *args: Any) -> None:
+        extra = {"job_id": job.id, "task": job.task, "queue": job.queue, "attempt": job.attempt}
+        self._logger.log(level, f"%s %s {message}", job.task, job.id, *args, extra=extra)  # noqa: G004  a constant
+
+
+class SupervisorLog:
+    """Writes what happens to worker processes to a logger.
+
+    Args:
+        logger: ``jobqueue.supervisor`` if it is left out.
+    """
+
+    def __init__(self, logger: logging.Logger | None = None) -> None:
+        self._logger = logger or logging.getLogger("jobqueue.supervisor")
+
+    def started(self, process: int) -> None:
+        """A process was started."""
+        self._logger.debug("worker process %d started", process)
+
+    def stopping(self, name: str, times: int) -> None:
+        """A signal to stop has come."""
+        if times == 1:
+            self._logger.info("%s: stopping when the running jobs have ended; once more stops at once", name)
+        else:
+            self._logger.warning("%s again: stopping at once", name)
+
+    def killing(self, process: int) -> None:
+        """A process has not ended in time."""
+        self._logger.warning("worker process %d has not ended in time and is killed; its jobs are handed back", process)
+
+    def died(self, process: int, cause: str, delay: float) -> None:
+        """A process has died without having been asked to."""
+        if math.isinf(delay):
+            self._logger.error("worker process %d %s; it is started again when the code is changed", process, cause)
+        else:
+            self._logger.error("worker process %d %s; another is started in %s", process, cause, format_duration(delay))
+
+    def failed_to_start(self, reason: str) -> None:
+        """A process cannot do its work."""
+        self._logger.error("%s", reason)
+
+    def gave_back(self, process: int, queue: str, returned: int, failed: int) -> None:
+        """The jobs of a dead process were taken back."""
+        self._logger.warning(
+            "queue %s: %d jobs of worker process %d wait again, %d were lost too often and have failed",
+            queue, returned, process, failed,
+        )  # fmt: skip
+
+    def could_not_give_back(self, process: int, error: ServerError) -> None:
+        """The jobs of a dead process could not be taken back."""
+        self._logger.error(
+            "the jobs of worker process %d are taken back when its lease has run out: %s", process, error
+        )
+
+    def reloading(self) -> None:
+        """The code has changed."""
+        self._logger.info("the code has changed: restarting")
+
+
+def _brief(error: ErrorText) -> str:
+    return f"{error.type}: {error.message}" if error.message else error.type

@@ -1,0 +1,58 @@
+"""What all background activities of a worker have in common."""
+
+import asyncio
+import contextlib
+from abc import ABC, abstractmethod
+
+from jobqueue.errors import ServerError
+from jobqueue.worker.log import WorkerLog
+
+PAUSE_AFTER_ERROR = 1.0
+"""Seconds to wait after a tick that failed."""
+
+
+class Loop(ABC):
+    """An activity that is repeated: a tick says how long to wait until the next.
+
+    A tick that fails is logged and made again; nothing but ``stop`` ends the loop.
+    """
+
+    name: str
+
+    def __init__(self, log: WorkerLog) -> None:
+        self._log = log
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @abstractmethod
+    async def tick(self) -> float:
+        """Do what is to be done now, and return the seconds until the next tick."""
+
+    def start(self) -> None:
+        """Begin; the first tick is made at once."""
+        self._task = asyncio.create_task(self._run(), name=f"jobqueue-{self.name}")
+
+    def wake(self) -> None:
+        """Make the next tick at once."""
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """End, in the middle of a tick if need be."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                wait = await self.tick()
+            except ServerError as error:
+                self._log.server_trouble(error)
+                wait = PAUSE_AFTER_ERROR
+            except Exception as error:  # whatever it is, a worker without this loop would be worse
+                self._log.loop_failed(self.name, error)
+                wait = PAUSE_AFTER_ERROR
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), wait)

@@ -1,0 +1,203 @@
+"""Runs one job: reads it, finds its task, calls it, and says how it ended."""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from jobqueue.app import JobQueue
+from jobqueue.context import JobContext, enter
+from jobqueue.errors import InvalidOption, UnknownOption
+from jobqueue.job import Specification, moment
+from jobqueue.middleware import CallNext, compose
+from jobqueue.outcome import Outcome, Parked
+from jobqueue.retry import Retry
+from jobqueue.signature import UnreadableArguments, UnwritableResult
+from jobqueue.store.claims import Claimed
+from jobqueue.task import Task
+from jobqueue.version import __version__
+from jobqueue.worker.decide import JobTimeout, Raised, Returned, Stop, Terms, decide
+from jobqueue.worker.executors.process import ProcessExecutor
+from jobqueue.worker.executors.thread import ThreadExecutor
+from jobqueue.worker.log import WorkerLog
+from jobqueue.worker.running import Running
+
+GIVE_UP_AFTER = 5.0
+"""Seconds that an async task has to end after it was cancelled, before it is settled without it."""
+
+UNREADABLE = "-"
+"""What a job waits for whose specification no worker can read."""
+
+
+class Runner:
+    """Runs the jobs of an application, each where its task says."""
+
+    def __init__(
+        self, jobs: JobQueue, *, log: WorkerLog, on_stuck: Callable[[int], None], processes: ProcessExecutor | None
+    ) -> None:
+        """Make a runner.
+
+        Args:
+            jobs: the application.
+            log: is told what goes wrong.
+            on_stuck: is told how many threads go on after their jobs have timed out.
+            processes: runs the tasks that want a process of their own; None runs them here, because this is one.
+        """
+        self._jobs = jobs
+        self._log = log
+        self._on_stuck = on_stuck
+        self._stuck = 0
+        self._threads = ThreadExecutor()
+        self._processes = processes
+        # Tasks that nobody holds on to may be collected while they run.
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(
+        self,
+        queue: str,
+        claimed: Claimed,
+        now: int,
+        *,
+        spoke: Callable[[JobContext], None],
+        on_end: Callable[[Running, Outcome], None],
+    ) -> Running | Parked:
+        """Start a job, or say why it cannot be run here.
+
+        Args:
+            queue: the name of its queue.
+            claimed: the job.
+            now: the server's time when it was claimed, in milliseconds.
+            spoke: is called when the job has said something of its progress, from any thread.
+            on_end: is called once, in the event loop, when it is over.
+        """
+        try:
+            specification = Specification.parse(claimed.specification)
+        except ValueError as error:
+            return Parked(UNREADABLE, __version__, f"its specification cannot be read: {error}")
+        task = self._jobs.get(specification.task)
+        if task is None:
+            return Parked(specification.task, "", f"no task {specification.task!r} is known here")
+        try:
+            args, kwargs = task.signature.decode(specification.args)
+            terms = self._terms(task, specification, claimed)
+        except (UnreadableArguments, InvalidOption, UnknownOption) as error:
+            return Parked(task.name, task.signature.fingerprint, str(error))
+
+        context = JobContext(
+            id=claimed.id,
+            task=task.name,
+            queue=queue,
+            attempt=claimed.counts.attempt,
+            max_attempts=terms.retry.attempts,
+            token=claimed.token,
+            meta=specification.meta,
+            enqueued_at=None if specification.created_at is None else moment(specification.created_at),
+            deadline=None if terms.timeout is None else moment(now) + timedelta(seconds=terms.timeout),
+            spoke=spoke,
+        )
+        running = Running(claimed, context, terms, on_end)
+        if self._processes is not None and self._wants_process(task, claimed):
+            execution = self._processes.run(running, now)
+        elif task.is_async:
+            execution = self._run_async(running, task, functools.partial(task.function, *args, **kwargs))
+        else:
+            execution = self._run_in_thread(running, task, functools.partial(task.function, *args, **kwargs))
+        job = asyncio.create_task(execution)
+        self._tasks.add(job)
+        job.add_done_callback(self._tasks.discard)
+        return running
+
+    async def close(self) -> None:
+        """End what is idle, and cancel what still runs on the event loop."""
+        self._threads.close()
+        if self._processes is not None:
+            await self._processes.close()
+        if self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=1.0)
+
+    def _wants_process(self, task: Task[..., Any], claimed: Claimed) -> bool:
+        # A job whose next loss would be its last runs apart: if it is what kills its workers, it does so alone, and
+        # those that merely ran beside it do not fail with it.
+        return task.settings.run == "process" or claimed.counts.lost >= self._jobs.settings.max_lost - 1
+
+    def _terms(self, task: Task[..., Any], specification: Specification, claimed: Claimed) -> Terms:
+        settings, retention = task.settings, self._jobs.settings.retention
+        ttl = settings.result_ttl if specification.result_ttl is None else specification.result_ttl
+        return Terms(
+            counts=claimed.counts,
+            retry=settings.retry
+            if specification.retry is None
+            else Retry.from_wire(specification.retry, settings.retry),
+            timeout=settings.timeout if specification.timeout is None else specification.timeout,
+            result_ttl=0 if retention.completed.nothing else ttl,
+        )
+
+    async def _run_async(self, running: Running, task: Task[..., Any], call: CallNext) -> None:
+        this = _this_task()
+
+        def halt(why: Stop) -> None:
+            this.cancel()
+            asyncio.get_running_loop().call_later(GIVE_UP_AFTER, self._give_up, running)
+
+        await self._run(running, task, call, halt)
+
+    async def _run_in_thread(self, running: Running, task: Task[..., Any], function: Callable[[], Any]) -> None:
+        this = _this_task()
+        future: asyncio.Future[Any] | None = None
+
+        async def call() -> Any:
+            nonlocal future
+            future = self._threads.submit(function, late=self._came_back)
+            return await future
+
+        def halt(why: Stop) -> None:
+            if future is None or future.done():
+                this.cancel()  # it is in middleware
+            elif why is Stop.TIMEOUT:
+                future.set_exception(JobTimeout())
+                self._stuck += 1
+                self._log.thread_stuck(running.context, self._stuck)
+                self._on_stuck(self._stuck)
+
+        await self._run(running, task, call, halt)
+
+    async def _run(self, running: Running, task: Task[..., Any], call: CallNext, halt: Callable[[Stop], None]) -> None:
+        """Call the function inside the middleware, and turn whatever happens into an outcome."""
+        enter(running.context)
+        running.begin(halt)
+        ended: Returned | Raised
+        try:
+            if self._jobs.layers:
+                call = compose(self._jobs.layers, running.context, call)
+            ended = Returned(self._checked(task, await call()))
+        except BaseException as error:  # a job may raise anything, and whatever it is must be settled
+            ended = Raised(error)
+        running.end(decide(ended, running.terms, running.stopped))
+
+    def _checked(self, task: Task[..., Any], value: Any) -> bytes:
+        result = task.signature.encode_result(value)
+        limit = self._jobs.settings.max_payload
+        if len(result) > limit:
+            raise UnwritableResult(
+                f"{task.name}() returned {len(result):,} bytes of JSON, over the limit of {limit:,}: keep the data"
+                " elsewhere and return a reference, or raise JobQueue(max_payload=...)"
+            )
+        return result
+
+    def _give_up(self, running: Running) -> None:
+        """Settle an async task that was cancelled and does not end."""
+        if not running.ended:
+            self._log.ignores_cancellation(running.context)
+            running.end(decide(Raised(asyncio.CancelledError()), running.terms, running.stopped))
+
+    def _came_back(self) -> None:
+        self._stuck -= 1
+
+
+def _this_task() -> "asyncio.Task[Any]":
+    task = asyncio.current_task()
+    assert task is not None
+    return task

@@ -1,0 +1,79 @@
+"""A job that this process is running."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from jobqueue.context import JobContext
+from jobqueue.outcome import Outcome
+from jobqueue.store.claims import Claimed
+from jobqueue.worker.decide import Stop, Terms
+
+
+class Running:
+    """An execution under way: it ends once, by itself or because it is stopped.
+
+    Attributes:
+        claimed: the job as the store gave it.
+        context: the job as its code sees it.
+        terms: what holds for this execution.
+        stopped: why it was told to stop, if it was.
+        ended: whether it is over, as far as the queue is concerned.
+    """
+
+    __slots__ = ("_halt", "_on_end", "_started", "_timer", "claimed", "context", "ended", "stopped", "terms")
+
+    def __init__(
+        self, claimed: Claimed, context: JobContext, terms: Terms, on_end: Callable[["Running", Outcome], None]
+    ) -> None:
+        self.claimed = claimed
+        self.context = context
+        self.terms = terms
+        self.stopped: Stop | None = None
+        self.ended = False
+        self._on_end = on_end
+        self._halt: Callable[[Stop], None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been running."""
+        return time.monotonic() - self._started
+
+    @property
+    def overdue(self) -> float:
+        """For how many seconds it has overrun its timeout; not more than 0 if it has not."""
+        return self.seconds - self.terms.timeout if self.terms.timeout else 0.0
+
+    def begin(self, halt: Callable[[Stop], None]) -> None:
+        """Start the clock.
+
+        Args:
+            halt: makes the code stop, as far as that is possible where it runs.
+        """
+        self._started = time.monotonic()
+        self._halt = halt
+        if self.stopped is not None:
+            halt(self.stopped)
+        elif self.terms.timeout is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self.terms.timeout, self.stop, Stop.TIMEOUT)
+
+    def stop(self, why: Stop) -> None:
+        """Tell the code to stop. The first reason is the one that counts."""
+        if self.ended or self.stopped is not None:
+            return
+        self.stopped = why
+        self.context.stop()
+        if self._halt is not None:
+            self._halt(why)
+
+    def end(self, outcome: Outcome) -> None:
+        """Say how it ended. What comes second, from code that went on after it was given up, is ignored."""
+        if self.ended:
+            return
+        self.ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._on_end(self, outcome)

@@ -1,0 +1,103 @@
+"""A job that a worker cannot run waits for one that can."""
+
+import pytest
+from waiting import await_until
+
+from jobqueue import JobQueue, JobState
+
+
+@pytest.fixture
+def deploy(jobs):
+    """Return what makes another version of the application, on the same server."""
+
+    def make() -> JobQueue:
+        version = JobQueue("memory://", now=jobs.connections.now)
+        version.connections._server = jobs.connections.server
+        return version
+
+    return make
+
+
+async def parked(handle):
+    return (await handle.ainfo()).parked
+
+
+async def test_an_unknown_task_waits_until_a_worker_knows_it(jobs, working, deploy):
+    handle = await jobs.queue("default").aenqueue("greet", {"name": "Ada"})
+    async with working():
+        reason = await await_until(lambda: parked(handle), "it is parked")
+        assert reason == "no task 'greet' is known here"
+        info = await jobs.queue("default").ainfo()
+        assert (info.parked, info.counts[JobState.WAITING], info.counts[JobState.ACTIVE]) == (1, 1, 0)
+    newer = deploy()
+
+    @newer.task
+    async def greet(name: str) -> str:
+        return f"Hello, {name}"
+
+    async with working(newer):
+        assert await handle.aresult(5) == "Hello, Ada"
+        assert (await handle.ainfo()).counts == (0, 0, 0, 0)
+    await jobs.aclose()
+
+
+async def test_arguments_that_cannot_be_read_wait_for_another_signature(jobs, working, deploy):
+    @jobs.task(name="greet")
+    async def greet(name: str) -> str:
+        return name
+
+    draft = greet.draft("Ada")
+    handle = await jobs.aenqueue(draft)
+    older = deploy()
+
+    @older.task(name="greet")
+    async def greet_all(names: list[str]) -> str:
+        return ",".join(names)
+
+    async with working(older):
+        reason = await await_until(lambda: parked(handle), "it is parked")
+        assert "argument 'names' is missing" in reason
+        assert "Ada" not in reason
+    async with working(older):
+        assert await parked(handle)  # the same signature does not try again
+    async with working():
+        assert await handle.aresult(5) == "Ada"
+    await older.aclose()
+
+
+async def test_a_specification_that_cannot_be_read_is_parked_and_shown(jobs, working):
+    @jobs.task
+    async def greet(name: str) -> str:
+        return name
+
+    handle = await greet.aenqueue("Ada")
+    client = jobs.connections.async_client().redis
+    await client.hset(jobs.keys("default")["jobs"], handle.id, b"\xff\xfe{")
+    other = await greet.aenqueue("Bob")
+    async with working():
+        assert await other.aresult(5) == "Bob"
+        assert "specification cannot be read" in await await_until(lambda: parked(handle), "it is parked")
+    assert await handle.acancel("broken")
+    assert await handle.astate() is JobState.CANCELLED
+    await jobs.aclose()
+
+
+async def test_a_parked_job_can_be_removed(jobs, working):
+    handle = await jobs.queue("default").aenqueue("nobody-knows")
+    async with working():
+        await await_until(lambda: parked(handle), "it is parked")
+        await handle.aremove()
+        assert (await jobs.queue("default").ainfo()).parked == 0
+
+
+async def test_an_option_that_cannot_be_read_parks_the_job(jobs, working):
+    @jobs.task
+    async def greet(name: str) -> str:
+        return name
+
+    handle = await greet.aenqueue("Ada")
+    client = jobs.connections.async_client().redis
+    text = b'{"at":1,"task":"greet","args":{"name":"Ada"},"retry":{"attempts":"many"}}'
+    await client.hset(jobs.keys("default")["jobs"], handle.id, text)
+    async with working():
+        assert "attempts" in await await_until(lambda: parked(handle), "it is parked")

@@ -1,0 +1,368 @@
+"""The public API as people use it, for type checkers. It is not run.
+
+A line with a comment ``# wrong`` at its end is a mistake that a checker must find; it may find no other.
+"""
+
+# pyright: strict
+
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, assert_type
+
+from jobqueue import (
+    CallNext,
+    Cancel,
+    Draft,
+    Exponential,
+    JobContext,
+    JobEnded,
+    JobEvent,
+    JobFailed,
+    JobHandle,
+    JobInfo,
+    JobQueue,
+    JobState,
+    Keep,
+    OutcomeKind,
+    Queue,
+    ResultTimeout,
+    Retention,
+    Retry,
+    RetryAfter,
+    Snooze,
+    Task,
+    TaskSet,
+    current_job,
+)
+
+# An application.
+
+jobs = JobQueue(
+    "redis://localhost:6379/0",
+    prefix="shop",
+    queue="default",
+    retention=Retention(completed=Keep(timedelta(hours=1)), failed=Keep(age=3600, count=10)),
+    max_payload=100_000,
+    lease=30,
+    max_lost=3,
+)
+JobQueue(prefx="shop")  # wrong: a mistyped setting
+JobQueue(lease="30")  # wrong: the type of a setting
+Keep(days=1)  # wrong: a mistyped bound
+Retention(completed=3600)  # wrong: the type of a bound
+
+
+# Tasks: bare and with options, of plain and of async functions.
+
+
+@jobs.task
+def resize(path: str, width: int = 100) -> bytes:
+    return path.encode() * width
+
+
+@jobs.task
+async def greet(name: str, *, loud: bool = False) -> str:
+    return name.upper() if loud else name
+
+
+@jobs.task(name="mail.send", queue="mail", retry=5, timeout=timedelta(minutes=1), run="process", result_ttl=0)
+def send(to: str, /, *copies: str, **headers: str) -> int:
+    return len((to, *copies, *headers))
+
+
+@jobs.task(retry=Retry(3, [1, 10.5, timedelta(minutes=1)], on=(OSError, ValueError), never=ConnectionError), timeout=5)
+async def fetch(url: str, at: datetime | None = None) -> dict[str, list[int]]:
+    return {url: [at.year if at else 0]}
+
+
+@jobs.task(retry=Retry(backoff=Exponential(base=1, factor=3, cap=60, jitter=False)))
+def clean() -> None: ...
+
+
+@jobs.task(retry=Retry(backoff=lambda failures, error: failures * 2.5))
+async def crawl() -> None: ...
+
+
+@jobs.task(queu="mail")  # wrong: a mistyped option
+def mistyped() -> None: ...
+
+
+@jobs.task(queue=5)  # wrong: the type of an option
+def wrong_queue() -> None: ...
+
+
+@jobs.task(retry="often")  # wrong: the type of an option
+def wrong_retry() -> None: ...
+
+
+@jobs.task(run="fibre")  # wrong: a value that an option does not have
+def wrong_run() -> None: ...
+
+
+@jobs.task(delay=5)  # wrong: an option of jobs, not of tasks
+def wrong_delay() -> None: ...
+
+
+Retry(atempts=3)  # wrong: a mistyped member of a policy
+Retry(on="ValueError")  # wrong: the name of an exception instead of its type
+Retry(backoff=lambda failures: 5)  # wrong: a backoff function without the error
+Exponential(base="1")  # wrong: the type of a delay
+
+
+# A task is still the function itself.
+
+assert_type(resize("a.png"), bytes)
+assert_type(resize("a.png", width=5), bytes)
+greeting: Coroutine[Any, Any, str] = greet("Ada")
+resize(5)  # wrong: argument type
+greet()  # wrong: a missing argument
+text: str = resize("a.png")  # wrong: result type
+
+
+# Enqueueing: arguments and results are those of the function.
+
+assert_type(resize.enqueue("a.png", 5), JobHandle[bytes])
+assert_type(greet.enqueue("Ada", loud=True), JobHandle[str])
+assert_type(greet.enqueue("Ada").result(timeout=5), str)
+assert_type(send.enqueue("a@b.c", "d@e.f", subject="hi").result(), int)
+assert_type(fetch.enqueue("http://localhost", at=datetime.now(UTC)).result(), dict[str, list[int]])
+assert_type(clean.enqueue(), JobHandle[None])
+assert_type(greet.draft("Ada"), Draft[str])
+
+greet.enqueue(5)  # wrong: argument type
+greet.enqueue()  # wrong: a missing argument
+greet.enqueue("Ada", True)  # wrong: an argument that has a name only
+greet.enqueue("Ada", lout=True)  # wrong: an unknown argument
+greet.enqueue("Ada", loud="yes")  # wrong: argument type
+resize.enqueue("a.png", "wide")  # wrong: argument type
+resize.enqueue("a.png", 5, 6)  # wrong: too many arguments
+send.enqueue(to="a@b.c")  # wrong: an argument that has no name
+send.enqueue("a@b.c", 5)  # wrong: argument type
+send.enqueue("a@b.c", subject=5)  # wrong: argument type
+clean.enqueue("all")  # wrong: too many arguments
+greet.draft(5)  # wrong: argument type
+number: int = greet.enqueue("Ada").result()  # wrong: result type
+handle: JobHandle[int] = greet.enqueue("Ada")  # wrong: result type
+
+
+async def produce() -> int:
+    """Do the same from asyncio."""
+    assert_type(await greet("Ada"), str)
+    assert_type(await greet.aenqueue("Ada"), JobHandle[str])
+    assert_type(await resize.aenqueue("a.png"), JobHandle[bytes])
+    assert_type(await (await greet.aenqueue("Ada")).aresult(), str)
+    await greet.aenqueue(5)  # wrong: argument type
+    await greet.aenqueue()  # wrong: a missing argument
+    await greet.aenqueue("Ada", lout=True)  # wrong: an unknown argument
+    return await (await greet.aenqueue("Ada")).aresult()  # wrong: result type
+
+
+# Options of single jobs go first, and arguments stay typed.
+
+assert_type(greet.using(delay=5).enqueue("Ada"), JobHandle[str])
+later = greet.using(id="a", queue="b", retry=3, timeout=None, result_ttl=timedelta(1), meta={"a": 1})
+assert_type(later.draft("Ada"), Draft[str])
+resize.using(run_at=datetime.now(UTC)).using(retry=Retry(5)).enqueue("a.png", width=5)
+
+greet.using(dealy=5)  # wrong: a mistyped option
+greet.using(delay="5")  # wrong: the type of an option
+greet.using(run_at=5)  # wrong: the type of an option
+greet.using(meta="a")  # wrong: the type of an option
+greet.using(run="thread")  # wrong: an option of tasks, not of jobs
+greet.using(delay=5).enqueue(5)  # wrong: argument type
+greet.using(delay=5).enqueue("Ada", lout=True)  # wrong: an unknown argument
+greet.using(delay=5).enqueue()  # wrong: a missing argument
+
+
+# Many jobs at once.
+
+drafts = [greet.draft("Ada"), greet.using(delay=5).draft("Grace")]
+assert_type(jobs.enqueue_many(drafts), list[JobHandle[str]])
+assert_type(jobs.results(jobs.enqueue_many(drafts), timeout=5), list[str])
+mixed: list[Draft[str | bytes]] = [greet.draft("Ada"), resize.draft("a.png")]
+assert_type(jobs.results(jobs.enqueue_many(mixed)), list[str | bytes])
+jobs.enqueue_many(greet.draft(name) for name in ("Ada", "Grace"))
+for ended in jobs.ended(jobs.enqueue_many(drafts)):
+    assert_type(ended, JobHandle[str])
+jobs.enqueue_many([greet.enqueue("Ada")])  # wrong: jobs that are enqueued already
+numbers: list[int] = jobs.results(jobs.enqueue_many(drafts))  # wrong: result type
+
+
+async def produce_many() -> None:
+    """Do the same from asyncio."""
+    handles = await jobs.aenqueue_many(drafts)
+    assert_type(handles, list[JobHandle[str]])
+    assert_type(await jobs.aresults(handles), list[str])
+    async for handle in jobs.aended(handles, timeout=5):
+        assert_type(handle, JobHandle[str])
+
+
+# Handles.
+
+
+def look(job: JobHandle[str]) -> str:
+    """Ask for what is known of a job."""
+    assert_type(job.id, str)
+    assert_type(job.queue, str)
+    assert_type(job.state(), JobState)
+    assert_type(job.info(), JobInfo)
+    assert_type(job.info().created_at, datetime | None)
+    assert_type(job.cancel("too late"), bool)
+    job.retry()
+    job.remove()
+    texts = [line.text for line in job.logs()]
+    assert_type(texts, list[str])
+    job.result(timeout="5")  # wrong: argument type
+    job.id.result()  # wrong: an attribute of something else
+    try:
+        return job.result(5)
+    except JobFailed as error:
+        return error.error_type
+    except ResultTimeout:
+        return ""
+
+
+async def alook(job: JobHandle[int]) -> int:
+    """Do the same from asyncio."""
+    assert_type(await job.astate(), JobState)
+    assert_type(await job.ainfo(), JobInfo)
+    assert_type(await job.acancel(), bool)
+    await job.aretry()
+    await job.aremove()
+    if await job.astate() is JobState.DELAYED:
+        return job.aresult()  # wrong: not awaited
+    return await job.aresult()
+
+
+def covariant(job: JobHandle[bool]) -> JobHandle[int]:
+    """Take a handle to a narrower result for one to a wider."""
+    return job
+
+
+# Queues, by name.
+
+mail = jobs.queue("mail")
+assert_type(mail, Queue)
+assert_type(mail.enqueue("mail.send", {"to": "a@b.c"}, delay=5, id="a"), JobHandle[Any])
+assert_type(mail.pause(), bool)
+assert_type(mail.info().counts[JobState.WAITING], int)
+assert_type(mail.info().oldest_age, float | None)
+for info in mail.jobs("failed"):
+    assert_type(info, JobInfo)
+assert_type(mail.job("a"), JobHandle[Any])
+assert_type(jobs.queues(), tuple[str, ...])
+mail.enqueue("mail.send", {"to": "a@b.c"}, dealy=5)  # wrong: a mistyped option
+mail.enqueue("mail.send", ["a@b.c"])  # wrong: arguments without names
+mail.enqueue("mail.send", {5: "a@b.c"})  # wrong: arguments without names
+mail.jobs("finished")  # wrong: a state that there is not
+
+
+async def ask(queue: Queue) -> None:
+    """Do the same from asyncio."""
+    assert_type(await queue.aenqueue("mail.send", {"to": "a@b.c"}), JobHandle[Any])
+    assert_type(await queue.apause(), bool)
+    async for info in queue.ajobs("parked"):
+        assert_type(info, JobInfo)
+
+
+# Task sets.
+
+tasks = TaskSet()
+
+
+@tasks.task
+def bill(order: int) -> float:
+    return order / 2
+
+
+@tasks.task(queue="billing")
+async def remind(order: int) -> None: ...
+
+
+jobs.include(tasks)
+assert_type(bill.enqueue(5).result(), float)
+assert_type(remind.enqueue(5), JobHandle[None])
+bill.enqueue("five")  # wrong: argument type
+remind.enqueue()  # wrong: a missing argument
+jobs.include([bill])  # wrong: tasks without their set
+
+
+@tasks.task(queu="billing")  # wrong: a mistyped option
+def mistyped_as_well() -> None: ...
+
+
+def enqueue_all(task: Task[..., str], names: Sequence[str]) -> list[str]:
+    """Take a task by the type of its result."""
+    return [task.enqueue(name).result() for name in names]
+
+
+enqueue_all(greet, ["Ada"])
+enqueue_all(bill, ["Ada"])  # wrong: a task of another result
+
+
+# Inside a job.
+
+
+@jobs.task
+def work(steps: int) -> int:
+    job = current_job()
+    assert_type(job, JobContext)
+    for step in range(steps):
+        if job.cancelled:
+            raise Cancel("it was asked to")
+        job.progress(step / steps)
+        job.log(f"step {step}")
+    if job.attempt < job.max_attempts:
+        raise RetryAfter(timedelta(minutes=1), "busy")
+    if job.deadline is None:
+        raise Snooze(60)
+    assert_type(job.token, int)
+    job.progress()  # wrong: a missing argument
+    job.attempt = "first"  # wrong: the type of an attribute
+    return steps
+
+
+Snooze("60")  # wrong: the type of a delay
+RetryAfter()  # wrong: a missing delay
+
+
+# Middleware and hooks.
+
+
+@jobs.middleware
+async def timed(job: JobContext, call_next: CallNext) -> object:
+    job.log(f"{job.task} {job.meta.get('trace')}")
+    return await call_next()
+
+
+@jobs.middleware  # wrong: no async function
+def not_async(job: JobContext, call_next: CallNext) -> object:
+    return None
+
+
+@jobs.middleware  # wrong: no call_next
+async def without_next(job: JobContext) -> object:
+    return job
+
+
+@jobs.on("failed", "retried")
+async def told(event: JobEvent) -> None:
+    if isinstance(event, JobEnded):
+        assert_type(event.seconds, float)
+        assert_type(event.outcome.kind, OutcomeKind)
+
+
+@jobs.on("started")
+def told_at_once(event: JobEvent) -> None:
+    assert_type(event.job, JobContext)
+
+
+@jobs.on_startup
+async def open_pool() -> None: ...
+
+
+@jobs.on_shutdown
+def close_pool() -> None: ...
+
+
+jobs.on(5)  # wrong: no name of an event
