@@ -68,9 +68,11 @@ class JobContext:
 
     @property
     def cancelled(self) -> bool:
-        """Whether the job has been asked to stop, or has overrun its timeout.
+        """Whether the job is to stop: it was called off, has overrun its timeout, or its worker shuts down.
 
-        An ``async`` task is cancelled and a process killed; a thread must look here now and then, and return.
+        An ``async`` task is cancelled and a process killed; a thread must look here now and then, and raise. Any
+        exception will do: the worker knows why it has asked, and cancels the job or hands it back. A function that
+        returns has completed its job, and one that raises ``Cancel`` has cancelled it, whatever the worker wanted.
         """
         return self._cancelled
 

@@ -65,17 +65,24 @@ def servers() -> Iterator[Callable[[str], RunningServer]]:
         yield get
 
 
-@pytest.fixture(params=["redis", "valkey", "redis62", "memory"])
-def server(request: pytest.FixtureRequest, servers: Callable[[str], RunningServer]) -> Iterator[Server]:
+@pytest.fixture
+def real_servers(servers: Callable[[str], RunningServer]) -> Callable[[str], Server]:
+    """Return what returns a real server of a kind, empty."""
+
+    def get(kind: str) -> Server:
+        url = servers(kind).url
+        with redis.Redis.from_url(url) as connection:
+            connection.flushall()
+            connection.script_flush()
+        return server_at(url)
+
+    return get
+
+
+@pytest.fixture(params=[*KINDS, "memory"])
+def server(request: pytest.FixtureRequest, real_servers: Callable[[str], Server]) -> Server:
     """Return a server of each kind in turn, empty."""
-    if request.param == "memory":
-        yield MemoryServer()
-        return
-    url = servers(request.param).url
-    with redis.Redis.from_url(url) as connection:
-        connection.flushall()
-        connection.script_flush()
-    yield server_at(url)
+    return MemoryServer() if request.param == "memory" else real_servers(request.param)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -59,41 +60,65 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True)
 class RunningServer:
-    """A server that answers."""
+    """A server in a folder of its own, which can be killed, started again and frozen.
 
-    kind: str
-    socket: Path
-    process: "subprocess.Popen[bytes]"
-
-    @property
-    def url(self) -> str:
-        return f"unix://{self.socket}"
-
-
-@contextmanager
-def running(kind: Kind, *options: str) -> Iterator[RunningServer]:
-    """Start a server, and stop it at the end.
+    Args:
+        kind: which server.
+        options: settings for its command line.
 
     Raises:
         RuntimeError: it cannot be found, or does not answer.
     """
-    program = kind.find()
-    if program is None:
-        raise RuntimeError(kind.why_missing)
-    folder = Path(tempfile.mkdtemp(prefix="jq-test-"))
-    socket = folder / "redis.sock"
-    command = [str(program), "--port", "0", "--unixsocket", str(socket), "--dir", str(folder), "--save", ""]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([*command, *options], stdout=log, stderr=log)
+
+    def __init__(self, kind: Kind, *options: str) -> None:
+        program = kind.find()
+        if program is None:
+            raise RuntimeError(kind.why_missing)
+        self._folder = Path(tempfile.mkdtemp(prefix="jq-test-"))
+        self.socket = self._folder / "redis.sock"
+        fixed = ["--port", "0", "--unixsocket", str(self.socket), "--dir", str(self._folder), "--save", ""]
+        self._command = [str(program), *fixed, *options]
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"unix://{self.socket}"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        _wait_until_it_answers(self._process, self.socket, self._folder / "log")
+
+    def kill(self) -> None:
+        """Kill it at once, without a chance to write anything."""
+        self._process.kill()
+        self._process.wait()
+
+    def freeze(self) -> None:
+        """Let it stand still: connections stay open, and nothing answers."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def remove(self) -> None:
+        """Kill it, and delete its folder."""
+        self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@contextmanager
+def running(kind: Kind, *options: str) -> Iterator[RunningServer]:
+    """Start a server, and remove it at the end."""
+    server = RunningServer(kind, *options)
     try:
-        _wait_until_it_answers(process, socket, folder / "log")
-        yield RunningServer(kind.name, socket, process)
+        yield server
     finally:
-        process.kill()
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+        server.remove()
 
 
 def _wait_until_it_answers(process: "subprocess.Popen[bytes]", socket: Path, log: Path) -> None:

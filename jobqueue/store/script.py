@@ -6,7 +6,7 @@ The header of a command is its contract, and the source of the names its body us
     @key   NAME TYPE               a key of the queue; the body writes ``key.NAME``
     @arg   NAME str|int TEXT       an argument; the body writes ``NAME``
     @rest  NAME N TEXT             any number of groups of N further arguments, from ``ARGV[rest]`` on
-    @flags allow-oom | no-writes   what a server that knows flags is told
+    @flags allow-oom | no-writes   goes on when the memory is full | writes nothing
     @repeat safe                   sending it twice does no more than sending it once
     @error TEXT                    an error it may reply
     @returns TEXT ]]
@@ -47,7 +47,7 @@ class Script:
         keys: the names of its keys, in order.
         args: the names of its arguments after ``now``, in order.
         group: how many further arguments make a group; 0 if it takes none.
-        flags: what a server that knows flags is told.
+        flags: what the server is told of it.
         repeatable: whether it may be sent again when the reply was lost.
         source: its text, includes and all.
         origin: for each line of the text, the file and line it came from.
@@ -64,10 +64,12 @@ class Script:
 
     @cached_property
     def _variants(self) -> tuple[tuple[str, str], ...]:
-        # Flags are a first line that servers before Redis 7 cannot read, so there are two texts, each with its hash.
-        # For those servers the line is empty: what a server says about a line is then true of both.
+        # Two texts, each with its hash: a server before Redis 7 cannot read flags. That server refuses the first
+        # write of a script when its memory is full, unless it is of a kind that needs none: this one does nothing.
         flags = f"#!lua flags={','.join(sorted(self.flags))}"
-        texts = (f"{first}\n{self.source}" for first in ("", flags))
+        instead = "redis.call('PERSIST', KEYS[1])" if "allow-oom" in self.flags else ""
+        # Both are one line: what a server says about a line is then true of both.
+        texts = (f"{first}\n{self.source}" for first in (instead, flags))
         return tuple((text, sha1(text.encode()).hexdigest()) for text in texts)
 
     def text(self, flagged: bool) -> str:

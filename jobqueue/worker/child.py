@@ -1,7 +1,7 @@
 """A worker process under a supervisor: ``python -m jobqueue.worker.child FD``, where FD is a socket to it.
 
 The first line that comes through the socket is the ``Assignment``. Later ones ask the process to ``stop``, or to
-``hurry``: to interrupt its jobs rather than let them end. A signal asks it to stop as well, however often it comes: where
+``hurry``: to interrupt its jobs rather than let them end. A signal asks it to stop too, however often it comes: where
 all processes of a service are signalled, each hears of it twice. What goes back is one JSON object per line:
 
     {"serves": {"url": ..., "prefix": ..., "queues": [...], "max_lost": ...}}   the application has been imported

@@ -190,7 +190,7 @@ class Consumer:
         del self._outcomes[:BATCH]
         calls = list(self._speech())
         try:
-            answer = await self._insist(calls, [settlement for _, settlement in batch], n)
+            worker, answer = await self._insist(calls, [settlement for _, settlement in batch], n)
         except asyncio.CancelledError:
             self._outcomes[:0] = batch
             raise
@@ -203,7 +203,8 @@ class Consumer:
                 self._log.superseded(running.context, settlement.outcome)
         if answer.vanished:
             self._log.vanished(self.keys.queue, answer.vanished)
-        if not answer.lease:
+        # What was said of an id that has been given up meanwhile says nothing of the new one.
+        if not answer.lease and worker == self._membership.id:
             self._suspended = True
             self._membership.suspect()
         for claimed in answer.jobs:
@@ -215,8 +216,12 @@ class Consumer:
             self._idle.set()
         self._changed()
 
-    async def _insist(self, speech: list[Call[bool]], settlements: list[Settlement], n: int) -> Answer:
-        """Exchange outcomes for jobs, with the same request again and again until there is an answer."""
+    async def _insist(self, speech: list[Call[bool]], settlements: list[Settlement], n: int) -> tuple[str, Answer]:
+        """Exchange outcomes for jobs, with the same request again and again until there is an answer.
+
+        Returns:
+            The id under which it was asked, and the answer.
+        """
         self._request += 1
         while True:
             worker = self._membership.id
@@ -229,8 +234,8 @@ class Consumer:
                 if speech:
                     calls: list[Call[Any]] = [*speech, call]
                     answer: Answer = (await self._client.run_many(calls))[-1]
-                    return answer
-                return await self._client.run(call)
+                    return worker, answer
+                return worker, await self._client.run(call)
             except ServerError as error:
                 self._log.server_trouble(error)
             await asyncio.sleep(random.uniform(0.5, 1.5))

@@ -334,10 +334,14 @@ class Engine:
             run.stop(Stop.LEASE_LOST)
         # A wait under the old id would take what is now given back, and nobody would look into that inbox.
         await asyncio.gather(*(consumer.suspend() for consumer in self._consumers.values()))
-        old = await self._membership.rejoin()
-        self._log.lease_lost(old, self._membership.id, len(running))
-        self._resume()
-        await self._unpark()
+        try:
+            old = await self._membership.rejoin()
+            self._log.lease_lost(old, self._membership.id, len(running))
+            await self._unpark()
+        except ServerError as error:
+            self._log.server_trouble(error)  # the next heartbeat finds no lease, and this is tried again
+        else:
+            self._resume()
 
     def _stuck(self, count: int) -> None:
         if self._supervision is not None and count >= max(1, self._concurrency // 2):

@@ -1,6 +1,7 @@
 """Who a process is to its queues: an id with a lease that a thread renews."""
 
 import asyncio
+import contextlib
 import os
 import re
 import socket
@@ -8,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jobqueue.errors import ServerError
+from jobqueue.errors import ServerError, ServerFull
 from jobqueue.names import new_id
 from jobqueue.outcome import Interrupted
 from jobqueue.store.claims import Pulse, enlist, heartbeat, reap, register
@@ -105,7 +106,8 @@ class Membership:
     async def _register(self) -> None:
         self._announce(self.id)
         for keys in self._queues:
-            await self._client.run(enlist(registry(keys.prefix), keys.queue))
+            with contextlib.suppress(ServerFull):  # then there are jobs, and whoever enqueued them has named the queue
+                await self._client.run(enlist(registry(keys.prefix), keys.queue))
             await self._client.run(register(keys, self.id, self._lease, self._info))
 
     async def _return_all(self, worker: str, force: bool) -> None:

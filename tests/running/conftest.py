@@ -1,10 +1,12 @@
 """What the tests of running jobs share."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 import pytest
+from working import worker_of
 
 from jobqueue import JobQueue
 from jobqueue.store.call import run_command
@@ -12,20 +14,9 @@ from jobqueue.worker import Worker
 
 
 @pytest.fixture
-def working(jobs: JobQueue) -> Callable[..., contextlib.AbstractAsyncContextManager[Worker]]:
+def working(jobs: JobQueue) -> Callable[..., AbstractAsyncContextManager[Worker]]:
     """Return what runs a worker of the application while a block is executed."""
-
-    @contextlib.asynccontextmanager
-    async def run(application: JobQueue = jobs, **options) -> AsyncIterator[Worker]:
-        options.setdefault("concurrency", 10)
-        options.setdefault("shutdown_timeout", 5)
-        async with Worker(application, **options) as worker:
-            try:
-                yield worker
-            finally:
-                await application.connections.aclose()
-
-    return run
+    return partial(worker_of, jobs)
 
 
 @pytest.fixture

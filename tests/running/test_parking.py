@@ -2,6 +2,7 @@
 
 import pytest
 from waiting import await_until
+from working import worker_of
 
 from jobqueue import JobQueue, JobState
 
@@ -22,9 +23,9 @@ async def parked(handle):
     return (await handle.ainfo()).parked
 
 
-async def test_an_unknown_task_waits_until_a_worker_knows_it(jobs, working, deploy):
+async def test_an_unknown_task_waits_until_a_worker_knows_it(jobs, deploy):
     handle = await jobs.queue("default").aenqueue("greet", {"name": "Ada"})
-    async with working():
+    async with worker_of(jobs):
         reason = await await_until(lambda: parked(handle), "it is parked")
         assert reason == "no task 'greet' is known here"
         info = await jobs.queue("default").ainfo()
@@ -35,13 +36,13 @@ async def test_an_unknown_task_waits_until_a_worker_knows_it(jobs, working, depl
     async def greet(name: str) -> str:
         return f"Hello, {name}"
 
-    async with working(newer):
+    async with worker_of(newer):
         assert await handle.aresult(5) == "Hello, Ada"
         assert (await handle.ainfo()).counts == (0, 0, 0, 0)
     await jobs.aclose()
 
 
-async def test_arguments_that_cannot_be_read_wait_for_another_signature(jobs, working, deploy):
+async def test_arguments_that_cannot_be_read_wait_for_another_signature(jobs, deploy):
     @jobs.task(name="greet")
     async def greet(name: str) -> str:
         return name
@@ -54,13 +55,13 @@ async def test_arguments_that_cannot_be_read_wait_for_another_signature(jobs, wo
     async def greet_all(names: list[str]) -> str:
         return ",".join(names)
 
-    async with working(older):
+    async with worker_of(older):
         reason = await await_until(lambda: parked(handle), "it is parked")
         assert "argument 'names' is missing" in reason
         assert "Ada" not in reason
-    async with working(older):
+    async with worker_of(older):
         assert await parked(handle)  # the same signature does not try again
-    async with working():
+    async with worker_of(jobs):
         assert await handle.aresult(5) == "Ada"
     await older.aclose()
 

@@ -20,6 +20,7 @@
 @key control channel
 @arg id str
 @arg reason str JSON text
+@flags allow-oom
 @repeat safe
 @returns the state in which the job was found, or missing ]]
 --@include clock

@@ -3,6 +3,7 @@
 @key meta hash
 @key wait list
 @key paused list
+@flags allow-oom
 @repeat safe
 @returns 1 if it was running before, 0 if it was paused already ]]
 if redis.call('HSETNX', key.meta, 'paused', '1') == 0 then

@@ -6,6 +6,7 @@
 @arg worker str
 @arg lease int milliseconds
 @arg info str JSON
+@flags allow-oom
 @repeat safe
 @returns 1, or 0 if the id belonged to a worker that has died: ids are not used again ]]
 --@include clock

@@ -3,6 +3,7 @@
 @key meta hash
 @key wait list
 @key paused list
+@flags allow-oom
 @repeat safe
 @returns 1 if it was paused before, 0 if it was running already ]]
 if redis.call('HDEL', key.meta, 'paused') == 0 then

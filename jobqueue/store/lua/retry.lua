@@ -16,6 +16,7 @@ How it ended joins the history; failures and losses are counted from zero.
 @key meta hash
 @key ghosts set
 @arg id str
+@flags allow-oom
 @repeat safe
 @returns the state in which the job was found, or missing ]]
 --@include state_of

@@ -11,6 +11,7 @@ dropped when the text is longer than `limit`.
 @arg limit int bytes
 @arg first int how many lines this execution had written before these: what was sent before is not written again
 @rest lines 1 JSON text
+@flags allow-oom
 @repeat safe
 @returns 1, or 0 if the job is not held under this token ]]
 --@include clock

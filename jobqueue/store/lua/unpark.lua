@@ -7,6 +7,7 @@
 @key meta hash
 @key ghosts set
 @rest ranges 2 the first and the last member of `parking` that is meant, as ZRANGEBYLEX takes them
+@flags allow-oom
 @repeat safe
 @returns how many were unparked; 0 when there are no more ]]
 --@include admit

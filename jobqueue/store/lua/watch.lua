@@ -4,6 +4,7 @@
 @key outcomes hash
 @key waiters set
 @arg id str
+@flags allow-oom
 @repeat safe
 @returns {state known: `ended`, `pending` or `missing`, how it ended} ]]
 local outcome = redis.call('HGET', key.outcomes, id)

@@ -1,0 +1,50 @@
+# Needs Python >= 3.11 and make, nothing else: no Redis, no root. Every target makes the environment that it needs.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# Which tests to run, and how many processes run them: make test TESTS=tests/scripts WORKERS=0
+TESTS   ?= tests
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.user ## Run real jobs on real files, on a server of its own, and check every result
+	@$(BIN)/jobqueue demo
+
+test: $(VENV)/.dev ## Run the tests, on every server that is there
+	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(TESTS)
+
+check: $(VENV)/.dev ## Check style, formatting and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy --strict jobqueue examples benchmarks
+
+format: $(VENV)/.dev ## Mend style and formatting, where that can be done without thinking
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.dev ## Measure: throughput, latency, and what is repeated when workers are killed
+	@$(BIN)/python -m benchmarks
+
+clean: ## Remove the environment and what tools have cached
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jobqueue needs Python >= 3.11; this is " + sys.version.split()[0] + ". Say which one to use: make PYTHON=python3.12 ...")'
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "the venv module is missing; on Debian: apt install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/.user: $(VENV)/.made pyproject.toml
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fast,embedded]'
+	@touch $@
+
+# An older pip does not know dependency groups.
+$(VENV)/.dev: $(VENV)/.user pyproject.toml
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --group dev
+	@touch $@

@@ -1,0 +1,258 @@
+"""The server dies, freezes, is full, or its replies get lost: nothing is lost with it, and nothing is done twice."""
+
+import asyncio
+import threading
+from itertools import count
+
+import pytest
+from proxy import proxy
+from servers import KINDS, running
+from waiting import await_until
+from working import worker_of
+
+from jobqueue import JobQueue, JobState, ServerFull, ServerUnavailable
+
+KEEPS = ("--appendonly", "yes", "--appendfsync", "always")
+
+
+@pytest.fixture
+def mortal():
+    """Return a server of our own, which forgets nothing when it is killed."""
+    with running(KINDS["valkey"], *KEEPS) as server:
+        yield server
+
+
+async def test_a_worker_goes_on_after_the_server_was_killed(mortal):
+    jobs = JobQueue(mortal.url)
+    ran = []
+
+    @jobs.task
+    async def work(n: int) -> int:
+        await asyncio.sleep(0.001)
+        ran.append(n)
+        return n
+
+    async with worker_of(jobs):
+        for _ in range(2):
+            handles = await jobs.aenqueue_many(work.draft(n) for n in range(300))
+            waiting = asyncio.create_task(jobs.aresults(handles, 30))
+            await await_until(lambda: len(ran) >= 50, "some have run")
+            await asyncio.to_thread(mortal.kill)
+            await asyncio.to_thread(mortal.start)
+            assert await waiting == list(range(300))
+            # The worker's lease has not run out: what it held it still held, and nothing ran again.
+            assert sorted(ran) == list(range(300))
+            ran.clear()
+
+
+async def test_an_idle_worker_of_several_queues_finds_the_server_again(mortal):
+    jobs = JobQueue(mortal.url)
+
+    @jobs.task(queue="mail")
+    async def mail() -> str:
+        return "sent"
+
+    @jobs.task(queue="images")
+    def image() -> str:
+        return "drawn"
+
+    async with worker_of(jobs):
+        assert await mail.enqueue().aresult(10) == "sent"
+        await asyncio.to_thread(mortal.kill)
+        await asyncio.to_thread(mortal.start)
+        assert await jobs.aresults([await mail.aenqueue(), await image.aenqueue()], 20) == ["sent", "drawn"]
+
+
+async def test_a_server_that_forgot_everything_is_registered_with_again():
+    with running(KINDS["valkey"]) as server:
+        jobs = JobQueue(server.url)
+
+        @jobs.task
+        async def work() -> str:
+            return "done"
+
+        async with worker_of(jobs) as worker:
+            assert await (await work.aenqueue()).aresult(10) == "done"
+            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(server.start)
+            worker._engine._membership.suspect()
+            assert await (await work.aenqueue()).aresult(20) == "done"
+
+
+async def test_while_the_server_is_frozen_the_loop_goes_on(mortal):
+    jobs = JobQueue(mortal.url)
+    steps = []
+    go_on = asyncio.Event()
+
+    @jobs.task
+    async def walk() -> int:
+        while not go_on.is_set():
+            steps.append(1)
+            await asyncio.sleep(0.001)
+        return len(steps)
+
+    async with worker_of(jobs):
+        handle = await walk.aenqueue()
+        await await_until(lambda: steps, "it walks")
+        mortal.freeze()
+        try:
+            # Something is sent and not answered.
+            asking = asyncio.create_task(handle.ainfo())
+            before = len(steps)
+            await await_until(lambda: len(steps) > before + 100, "it walks on")
+            assert not asking.done()
+        finally:
+            mortal.thaw()
+        go_on.set()
+        assert await handle.aresult(20) == len(steps)
+        assert (await asking).state is JobState.ACTIVE
+
+
+def test_enqueueing_says_that_the_server_is_away(mortal):
+    jobs = JobQueue(mortal.url)
+
+    @jobs.task
+    def work() -> None: ...
+
+    work.enqueue()
+    mortal.kill()
+    with pytest.raises(ServerUnavailable, match="not available"):
+        work.enqueue()
+    with pytest.raises(ServerUnavailable, match="not available"):
+        asyncio.run(_enqueue_and_close(jobs, work))
+    mortal.start()
+    work.enqueue()
+    assert jobs.queue("default").info().counts[JobState.WAITING] == 2
+    jobs.close()
+
+
+async def _enqueue_and_close(jobs, task):
+    try:
+        await task.aenqueue()
+    finally:
+        await jobs.aclose()
+
+
+def test_a_short_absence_is_waited_out(mortal):
+    jobs = JobQueue(mortal.url)
+
+    @jobs.task
+    def work() -> None: ...
+
+    work.enqueue()
+    mortal.kill()
+    back = threading.Thread(target=mortal.start)
+    back.start()
+    work.enqueue()
+    back.join()
+    assert jobs.queue("default").info().counts[JobState.WAITING] == 2
+    jobs.close()
+
+
+def test_waiting_for_a_result_survives_an_absence(mortal):
+    jobs = JobQueue(mortal.url)
+
+    @jobs.task
+    async def work() -> int:
+        return 5
+
+    handle = work.enqueue()
+    found = []
+    waiting = threading.Thread(target=lambda: found.append(handle.result(30)))
+    waiting.start()
+    mortal.kill()
+    mortal.start()
+
+    async def run():
+        async with worker_of(jobs):
+            await await_until(lambda: found, "the result is there")
+
+    asyncio.run(run())
+    waiting.join(5)
+    assert found == [5]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_full_server_takes_nothing_new_and_is_drained(kind):
+    if KINDS[kind].find() is None:
+        pytest.skip(KINDS[kind].why_missing)
+    with running(KINDS[kind], "--maxmemory", "4mb", "--maxmemory-policy", "noeviction") as server:
+        jobs = JobQueue(server.url)
+        ran = []
+
+        @jobs.task(result_ttl=0)
+        async def work(n: int, text: str) -> int:
+            ran.append(n)
+            return n
+
+        handles = []
+
+        def fill():
+            for n in count():
+                handles.append(work.enqueue(n, "x" * 20_000))
+
+        with pytest.raises(ServerFull, match="maxmemory"):
+            fill()
+        assert handles
+        async with worker_of(jobs):
+            await await_until(lambda: len(ran) >= len(handles), "all have run", 30)
+            assert sorted(ran) == list(range(len(handles)))
+            late = await _enqueue_when_there_is_room(work, len(handles))
+            await await_until(lambda: len(handles) in ran, f"{late} has run")
+
+
+async def _enqueue_when_there_is_room(work, n):
+    async def enqueue():
+        try:
+            return await work.aenqueue(n, "y")
+        except ServerFull:
+            return None
+
+    return await await_until(enqueue, "there is room")
+
+
+@pytest.fixture
+def broken(mortal, tmp_path):
+    """Return a proxy before the server."""
+    with proxy(tmp_path / "proxy.sock", mortal.socket) as standing:
+        yield standing
+
+
+def test_a_job_whose_reply_was_lost_is_enqueued_once(broken):
+    jobs = JobQueue(broken.url)
+
+    @jobs.task
+    def work(n: int) -> None: ...
+
+    work.enqueue(0)
+    adding = iter([True])
+    broken.swallow = lambda request, reply: b"EVAL" in request and next(adding, False)
+    work.enqueue(1)
+    assert broken.swallowed == 1
+    adding = iter([True])
+    jobs.enqueue_many(work.draft(n) for n in range(10))
+    assert broken.swallowed == 2
+    assert jobs.queue("default").info().counts[JobState.WAITING] == 12
+    jobs.close()
+
+
+async def test_jobs_run_once_though_every_tenth_reply_is_lost(broken):
+    jobs = JobQueue(broken.url)
+    ran = []
+
+    @jobs.task
+    async def work(n: int) -> int:
+        ran.append(n)
+        return n
+
+    async with worker_of(jobs):
+        numbers = count(1)
+        broken.swallow = lambda request, reply: next(numbers) % 10 == 0
+        handles = [await work.aenqueue(n) for n in range(200)]
+        assert await jobs.aresults(handles, 40) == list(range(200))
+        assert sorted(ran) == list(range(200))
+        assert broken.swallowed > 10
+        broken.swallow = lambda request, reply: False
+    info = await jobs.queue("default").ainfo()
+    assert (info.counts[JobState.COMPLETED], info.counts[JobState.ACTIVE]) == (200, 0)
+    await jobs.aclose()
