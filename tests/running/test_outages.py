@@ -189,7 +189,7 @@ async def test_a_full_server_takes_nothing_new_and_is_drained(kind):
 
         def fill():
             for n in count():
-                handles.append(work.enqueue(n, "x" * 20_000))
+                handles.append(work.enqueue(n, "x" * 20_000))  # noqa: PERF401  (it ends with an error)
 
         with pytest.raises(ServerFull, match="maxmemory"):
             fill()

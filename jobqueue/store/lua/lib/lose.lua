@@ -17,8 +17,9 @@ local function lose(key, outcome, runs, max_lost, now)
       cancelled[#cancelled + 1] =
         {id = run.id, ttl = -1, record = record('cancelled', run.started, now, run.worker, run.token, reason)}
     elseif note(key, run.id, outcome, line) >= max_lost and outcome == 'lost' then
-      local why = '{"type":"WorkerLost","message":"its worker died or lost its lease ' .. max_lost
-        .. ' times while it ran; it is taken for the cause"}'
+      -- The body is a JSON string, and goes on from within another.
+      local why = '{"type":"WorkerLost","message":"it was lost ' .. max_lost
+        .. ' times while it ran, and is taken for the cause; the last time ' .. string.sub(run.body, 2) .. '}'
       failed[#failed + 1] =
         {id = run.id, ttl = -1, record = record('failed', run.started, now, run.worker, run.token, why)}
     else
