@@ -21,14 +21,15 @@ test: $(VENV)/.dev ## Run the tests, on every server that is there
 check: $(VENV)/.dev ## Check style, formatting and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy --strict jobqueue examples benchmarks
+	$(BIN)/mypy --strict jobqueue examples
 
 format: $(VENV)/.dev ## Mend style and formatting, where that can be done without thinking
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(VENV)/.dev ## Measure: throughput, latency, and what is repeated when workers are killed
-	@$(BIN)/python -m benchmarks
+bench: $(VENV)/.dev ## Measure: throughput beside peers, latency, and what is repeated when workers are killed
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
+	@$(BIN)/python benchmarks
 
 clean: ## Remove the environment and what tools have cached
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -33,6 +33,7 @@ if typing.TYPE_CHECKING:
         JobFailed,
         JobNotFound,
         JobQueueError,
+        JobTimeout,
         NotInsideJob,
         PayloadTooLarge,
         ResultTimeout,
@@ -82,6 +83,7 @@ __all__ = [
     "JobQueueError",
     "JobStarted",
     "JobState",
+    "JobTimeout",
     "Keep",
     "NotInsideJob",
     "OutcomeKind",
@@ -112,8 +114,8 @@ _HOMES = {
     "context": "JobContext current_job",
     "errors": (
         "EmbeddedServerError InvalidArguments InvalidJob InvalidName InvalidOption InvalidURL JobCancelled JobConflict"
-        " JobFailed JobNotFound JobQueueError NotInsideJob PayloadTooLarge ResultTimeout ServerError ServerFull"
-        " ServerRefused ServerUnavailable TaskAlreadyDefined TaskNotIncluded UnknownOption UnknownTask"
+        " JobFailed JobNotFound JobQueueError JobTimeout NotInsideJob PayloadTooLarge ResultTimeout ServerError"
+        " ServerFull ServerRefused ServerUnavailable TaskAlreadyDefined TaskNotIncluded UnknownOption UnknownTask"
     ),
     "events": "JobEnded JobEvent JobStarted",
     "handle": "JobHandle",

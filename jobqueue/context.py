@@ -68,11 +68,11 @@ class JobContext:
 
     @property
     def cancelled(self) -> bool:
-        """Whether the job is to stop: it was called off, has overrun its timeout, or its worker shuts down.
+        """Whether the job is to stop: it was called off, has overrun its timeout, or was given to another worker.
 
-        An ``async`` task is cancelled and a process killed; a thread must look here now and then, and raise. Any
-        exception will do: the worker knows why it has asked, and cancels the job or hands it back. A function that
-        returns has completed its job, and one that raises ``Cancel`` has cancelled it, whatever the worker wanted.
+        An ``async`` task is cancelled and a process killed; a thread must look here now and then, and raise: any
+        exception will do. A function that returns has completed its job all the same. The shutdown of a worker does not
+        show here: what does not end in time is handed back, and runs again from its beginning.
         """
         return self._cancelled
 

@@ -15,7 +15,8 @@
     ├── JobConflict              the job is not in a state in which this can be done
     ├── JobFailed                the result was asked of a job that failed
     ├── JobCancelled             the result was asked of a job that was cancelled
-    ├── ResultTimeout            (TimeoutError) the job did not end in time
+    ├── JobTimeout               an attempt took longer than its timeout; it ends in the job's history
+    ├── ResultTimeout            (TimeoutError) the job did not end while somebody waited for it
     ├── NotInsideJob             (LookupError) current_job() was called outside a job
     ├── ServerError              what Redis answered
     │   ├── ServerUnavailable    no answer, or one that says "not now": try again later
@@ -125,6 +126,10 @@ class JobCancelled(JobQueueError):
 
     def __str__(self) -> str:
         return f"job {self.job_id} was cancelled" + (f": {self.reason}" if self.reason else "")
+
+
+class JobTimeout(JobQueueError):
+    """An attempt took longer than its timeout allows. Name it in ``Retry(on=..., never=...)``."""
 
 
 class ResultTimeout(JobQueueError, TimeoutError):

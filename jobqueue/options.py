@@ -45,7 +45,8 @@ class EnqueueOptions(TypedDict, total=False):
         queue: the queue it goes to.
         delay: seconds (or a ``timedelta``) before it may start.
         run_at: the time, with a time zone, before which it does not start.
-        retry: the retry policy, or just a number of attempts. Exception types and functions cannot travel with a job.
+        retry: the retry policy, or just a number of attempts with the task's backoff. Exception types and functions
+            cannot travel with a job.
         timeout: seconds (or a ``timedelta``) that an attempt may take.
         result_ttl: as for the task.
         meta: a JSON object for middleware and hooks, for instance a trace id.
@@ -132,7 +133,7 @@ class JobSettings:
             id=None if job_id is None else check_name(job_id, "job id"),
             queue=None if queue is None else check_name(queue, "queue"),
             due=due,
-            retry=None if retry is None else _checked_retry(retry).to_wire(),
+            retry=None if retry is None else _retry_to_wire(retry),
             timeout=_timeout(options.get("timeout")),
             result_ttl=_optional(options.get("result_ttl"), "result_ttl"),
             meta=_checked_meta(options.get("meta")),
@@ -152,6 +153,12 @@ def check_known(options: Mapping[str, Any], known: Mapping[str, Any], what: str)
         if name not in known:
             hint = suggestion(name, known) or f" (there are {', '.join(sorted(known))})"
             raise UnknownOption(f"{what} has no option {name!r}{hint}")
+
+
+def _retry_to_wire(value: Any) -> Mapping[str, Any]:
+    policy = _checked_retry(value)
+    # Of a number alone, nothing else follows: the backoff remains that of the task.
+    return policy.to_wire() if value is policy else {"attempts": policy.attempts}
 
 
 def _checked_retry(value: Any) -> Retry:

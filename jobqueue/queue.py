@@ -66,13 +66,19 @@ class Queue:
             InvalidJob: the name, the arguments or an option are refused; see ``jobqueue.errors``.
             ServerError: Redis refuses, is full, or is not available.
         """
-        return self._producer.enqueue(self._draft(task, arguments, options))
+        return self._producer.enqueue(self.draft(task, arguments, **options))
 
     async def aenqueue(
         self, task: str, arguments: Mapping[str, Any] | None = None, /, **options: Unpack[EnqueueOptions]
     ) -> JobHandle[Any]:
         """See ``enqueue``."""
-        return await self._producer.aenqueue(self._draft(task, arguments, options))
+        return await self._producer.aenqueue(self.draft(task, arguments, **options))
+
+    def draft(
+        self, task: str, arguments: Mapping[str, Any] | None = None, /, **options: Unpack[EnqueueOptions]
+    ) -> Draft[Any]:
+        """Return a job to be enqueued with many others by ``enqueue_many``; see ``enqueue``."""
+        return self._producer.draft_by_name(task, arguments or {}, {**options, "queue": self.name})
 
     def job(self, job_id: str) -> JobHandle[Any]:
         """Return a handle to a job by its id. Whether there is such a job shows when it is used."""
@@ -130,6 +136,3 @@ class Queue:
             for job in page.jobs:
                 yield job
             cursor = page.cursor
-
-    def _draft(self, task: str, arguments: Mapping[str, Any] | None, options: EnqueueOptions) -> Draft[Any]:
-        return self._producer.draft_by_name(task, arguments or {}, {**options, "queue": self.name})

@@ -18,6 +18,9 @@ from jobqueue.store.script import script
 MAX_LOST = 3
 """How often a job may be lost with its worker before it has failed."""
 
+BESIDE_OTHERS = 5
+"""How many losses beside other jobs weigh as much as one alone."""
+
 TOMBSTONE_SECONDS = 600
 """How long a dead worker's inbox is looked after: much longer than a BLMOVE that it may have sent can block."""
 
@@ -168,10 +171,12 @@ def reap(
         outcome: what is written into the history of its jobs; ``Interrupted`` is not held against them.
         force: whether to reap a worker whose lease is live, because its process is known to be gone.
         cursor: ``"0"``, then the cursor of the last reply.
-        max_lost: how often a job may be lost before it has failed.
+        max_lost: how often a job may be lost before it has failed. One that the worker held beside others may be lost
+            more often: that they were there is weak evidence against each of them.
     """
     _, body = _wire(outcome)
-    args = (worker, int(force), outcome.kind.value, body, cursor, max_lost, TOMBSTONE_SECONDS * 1000)
+    beside = (max_lost - 1) * BESIDE_OTHERS + 1
+    args = (worker, int(force), outcome.kind.value, body, cursor, max_lost, beside, TOMBSTONE_SECONDS * 1000)
     return run_script(script("reap"), keys, args, _reaped, worker=worker)
 
 

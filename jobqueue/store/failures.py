@@ -35,6 +35,8 @@ def explain(error: Exception, where: str, script: Script | None = None) -> Serve
         )
     if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError) or _TRANSIENT.search(text):
         return ServerUnavailable(f"Redis at {where} is not available: {text}")
+    if isinstance(error, exceptions.InvalidResponse):
+        return ServerError(f"Redis at {where}: what answers there does not speak as Redis does: {text}")
     return ServerError(f"Redis at {where}: {_located(text, script)}")
 
 

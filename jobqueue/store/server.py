@@ -8,7 +8,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import redis
 import redis.asyncio
@@ -127,7 +127,7 @@ def server_at(url: str) -> Server:
         raise InvalidURL(f"{masked(url)!r} is not the URL of a Redis server{hint}")
     url = f"{_SCHEMES[scheme]}://{rest}"
     try:
-        redis.connection.parse_url(url)
+        _check(url)
     except ValueError as error:
         # What the parser says may quote a part of the password.
         quoting = "the characters of a password such as / ? # must be written as %2F %3F %23"
@@ -135,6 +135,22 @@ def server_at(url: str) -> Server:
             f"{masked(url)!r} is not the URL of a Redis server: {quoting if '@' in rest else error}"
         ) from None
     return RemoteServer(url)
+
+
+def _check(url: str) -> None:
+    """Refuse what redis-py would refuse later, or pass over.
+
+    Raises:
+        ValueError: the URL cannot be understood.
+    """
+    database = urlsplit(url).path.strip("/")
+    if not url.startswith("unix:") and database and not database.isdigit():
+        raise ValueError(f"its database must be a number, not {database!r}")
+    pool = redis.ConnectionPool.from_url(url)
+    try:
+        pool.connection_class(**pool.connection_kwargs)  # it connects when it is used
+    except TypeError:
+        raise ValueError(f"an option in {urlsplit(url).query!r} is not known") from None
 
 
 def masked(url: str) -> str:

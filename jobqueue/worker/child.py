@@ -24,9 +24,9 @@ from typing import Any, NoReturn
 from pydantic_core import from_json, to_json
 
 from jobqueue.app import JobQueue
-from jobqueue.errors import JobQueueError
+from jobqueue.errors import InvalidJob, InvalidURL, JobQueueError
 from jobqueue.worker.logging import set_up_logging
-from jobqueue.worker.reference import AppReference
+from jobqueue.worker.reference import AppNotFound, AppReference
 from jobqueue.worker.worker import Worker, loop_factory
 
 STOP = b"stop\n"
@@ -37,6 +37,9 @@ HURRY = b"hurry\n"
 
 EXIT_FAILED = 1
 """The process could not start."""
+
+EXIT_MISTAKEN = 2
+"""The process could not start, because what it was told to do cannot be done: the application is not there."""
 
 EXIT_REPLACE = 75
 """The process wants to be replaced; what it still holds is to be handed back, uncounted."""
@@ -154,7 +157,7 @@ def main() -> NoReturn:
             runner.run(worker.serve())
     except JobQueueError as error:
         say(connection, failed=str(error))
-        end(EXIT_FAILED)
+        end(EXIT_MISTAKEN if isinstance(error, AppNotFound | InvalidURL | InvalidJob) else EXIT_FAILED)
     # Threads that hang must not keep the process from ending; what they hold is handed back once it has.
     end(EXIT_REPLACE if worker.replacing or worker.left_running else 0)
 

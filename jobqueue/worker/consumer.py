@@ -23,7 +23,7 @@ from jobqueue.worker.slots import Slots
 from jobqueue.worker.waiter import Waiter
 
 BATCH = 100
-"""How many outcomes one script settles at most."""
+"""How many outcomes one script settles at most, and how many jobs it claims."""
 
 SPEAK_AFTER = 0.1
 """Seconds for which what jobs say of their progress is gathered."""
@@ -47,7 +47,7 @@ class Consumer:
         waiter: Waiter,
         max_lost: int,
         log: WorkerLog,
-        begun: Callable[[QueueKeys, Running], None],
+        begun: Callable[[Running], None],
         settled: Callable[[Running, Outcome], None],
         changed: Callable[[], None],
         others_turn: Callable[[], None],
@@ -91,6 +91,9 @@ class Consumer:
         self._suspended = False
         self._landed = False
         self._has_work = False
+        # Jobs that were cancelled after the server gave them out and before its answer was here.
+        self._cancelled_early: set[str] = set()
+        self._exchanging = False
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -121,6 +124,13 @@ class Consumer:
             self._wake.set()
         elif self._slots.free:
             self._idle.set()
+
+    def cancel(self, job_id: str) -> None:
+        """Tell a job to stop, if it runs here or may be on its way."""
+        if running := self.running.get(job_id):
+            running.stop(Stop.CANCELLED)
+        elif self._exchanging:
+            self._cancelled_early.add(job_id)
 
     async def suspend(self) -> None:
         """Take no jobs until ``resume``: under an id whose lease is gone, none must be taken."""
@@ -177,11 +187,16 @@ class Consumer:
             self._wake.clear()
             while self._has_duties or (self._has_work and self._slots.free and not self._suspended):
                 # Outcomes ask for more in any case: it costs nothing, and what a job has enqueued is taken at once.
-                n = self._slots.reserve(self.keys.queue) if self._open and not self._suspended else 0
+                n = self._slots.reserve(self.keys.queue, BATCH) if self._open and not self._suspended else 0
                 if not n and not self._has_duties:
                     self._others_turn()
                     break
-                await self._exchange(n)
+                self._exchanging = True
+                try:
+                    await self._exchange(n)
+                finally:
+                    self._exchanging = False
+                    self._cancelled_early.clear()
 
     async def _exchange(self, n: int) -> None:
         """Send what is to be sent, ask for ``n`` jobs, and start what comes back."""
@@ -260,7 +275,9 @@ class Consumer:
             self._wake.set()
         else:
             self.running[claimed.id] = started
-            self._begun(self.keys, started)
+            self._begun(started)
+            if claimed.id in self._cancelled_early:
+                started.stop(Stop.CANCELLED)
 
     def _ended(self, running: Running, outcome: Outcome) -> None:
         if self.running.get(running.claimed.id) is running:

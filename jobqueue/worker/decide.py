@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
 
+from jobqueue.errors import JobTimeout
 from jobqueue.job import Counts
 from jobqueue.outcome import Cancelled, Completed, ErrorText, Failed, Interrupted, Outcome, Retried, Snoozed
 from jobqueue.retry import Retry
@@ -27,10 +28,6 @@ class Stop(StrEnum):
     TIMEOUT = "timeout"
     SHUTDOWN = "shutdown"
     LEASE_LOST = "lease lost"
-
-
-class JobTimeout(Exception):
-    """The job took longer than its timeout allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +94,8 @@ def decide(ended: Returned | Raised, terms: Terms, stop: Stop | None = None) -> 
 def error_text(error: BaseException) -> ErrorText:
     """Return an exception as text, of bounded length, without the frames of the worker itself."""
     kind = type(error)
-    name = kind.__qualname__ if kind.__module__ in ("builtins", __name__) else f"{kind.__module__}.{kind.__qualname__}"
+    known = kind.__module__ == "builtins" or kind.__module__.startswith("jobqueue.")
+    name = kind.__qualname__ if known else f"{kind.__module__}.{kind.__qualname__}"
     return ErrorText(name, _plain(error, MESSAGE_LIMIT), _traceback(error))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from jobqueue.app import JobQueue
-from jobqueue.errors import ServerError
+from jobqueue.errors import JobTimeout, ServerError
 from jobqueue.outcome import Outcome
 from jobqueue.store.claims import Settlement, settle, unpark
 from jobqueue.store.client import AsyncClient, SyncClient
@@ -17,7 +17,7 @@ from jobqueue.store.keys import QueueKeys
 from jobqueue.store.upkeep import promote
 from jobqueue.version import __version__
 from jobqueue.worker.consumer import Consumer
-from jobqueue.worker.decide import JobTimeout, Raised, Stop, decide
+from jobqueue.worker.decide import Raised, Stop, decide
 from jobqueue.worker.executors.process import ProcessExecutor
 from jobqueue.worker.life import Notifier, shut_down, start_up
 from jobqueue.worker.listener import Listener
@@ -88,8 +88,6 @@ class Engine:
         self._troubled_at = time.monotonic()
         self._changes = asyncio.Event()
         self._rejoining: asyncio.Task[None] | None = None
-        # A job may be cancelled between the moment it is claimed and the moment we hear of it.
-        self._cancelled_early: dict[tuple[str, str], None] = {}
 
         self._client = AsyncClient(server, patience=math.inf, now=now, trouble=self._trouble)
         self._beat_client = SyncClient(server, patience=settings.lease / 3, now=now)
@@ -276,11 +274,9 @@ class Engine:
 
     # -- what the parts say ------------------------------------------------------------------------------------------
 
-    def _begun(self, keys: QueueKeys, running: Running) -> None:
+    def _begun(self, running: Running) -> None:
         self._log.job_started(running.context)
         self._notifier.started(running.context)
-        if self._cancelled_early.pop((keys.tag, running.claimed.id), False) is None:
-            running.stop(Stop.CANCELLED)
 
     def _settled(self, running: Running, outcome: Outcome) -> None:
         self._log.job_ended(running.context, outcome, running.seconds)
@@ -299,14 +295,7 @@ class Engine:
             self._consumers[queue].slots_freed()
 
     def _cancel(self, keys: QueueKeys, job_id: str) -> None:
-        consumer = self._consumers[keys.queue]
-        if running := consumer.running.get(job_id):
-            running.stop(Stop.CANCELLED)
-        else:
-            # Most likely it runs elsewhere; a bounded number is remembered in case it is on its way to us.
-            self._cancelled_early[keys.tag, job_id] = None
-            if len(self._cancelled_early) > 1000:
-                del self._cancelled_early[next(iter(self._cancelled_early))]
+        self._consumers[keys.queue].cancel(job_id)
 
     def _messages_missed(self) -> None:
         self._membership.suspect()

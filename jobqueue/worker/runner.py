@@ -8,16 +8,16 @@ from typing import Any
 
 from jobqueue.app import JobQueue
 from jobqueue.context import JobContext, enter
-from jobqueue.errors import InvalidOption, UnknownOption
+from jobqueue.errors import InvalidOption, JobTimeout, UnknownOption
 from jobqueue.job import Specification, moment
 from jobqueue.middleware import CallNext, compose
 from jobqueue.outcome import Outcome, Parked
 from jobqueue.retry import Retry
 from jobqueue.signature import UnreadableArguments, UnwritableResult
-from jobqueue.store.claims import Claimed
+from jobqueue.store.claims import BESIDE_OTHERS, Claimed
 from jobqueue.task import Task
 from jobqueue.version import __version__
-from jobqueue.worker.decide import JobTimeout, Raised, Returned, Stop, Terms, decide
+from jobqueue.worker.decide import Raised, Returned, Stop, Terms, decide
 from jobqueue.worker.executors.process import ProcessExecutor
 from jobqueue.worker.executors.thread import ThreadExecutor
 from jobqueue.worker.log import WorkerLog
@@ -119,9 +119,12 @@ class Runner:
             await asyncio.wait(self._tasks, timeout=1.0)
 
     def _wants_process(self, task: Task[..., Any], claimed: Claimed) -> bool:
-        # A job whose next loss would be its last runs apart: if it is what kills its workers, it does so alone, and
-        # those that merely ran beside it do not fail with it.
-        return task.settings.run == "process" or claimed.counts.lost >= self._jobs.settings.max_lost - 1
+        # A job whose next loss may be its last runs apart: if it is what kills its workers, it does so alone, and those
+        # that merely ran beside it do not fail with it. If its worker dies all the same, it does so only now and then:
+        # to start a process takes longer than some workers live.
+        lost = claimed.counts.lost
+        excess = lost - (self._jobs.settings.max_lost - 1)
+        return task.settings.run == "process" or (lost > 0 and excess >= 0 and excess % BESIDE_OTHERS == 0)
 
     def _terms(self, task: Task[..., Any], specification: Specification, claimed: Claimed) -> Terms:
         settings, retention = task.settings, self._jobs.settings.retention

@@ -65,7 +65,9 @@ class Running:
         if self.ended or self.stopped is not None:
             return
         self.stopped = why
-        self.context.stop()
+        if why is not Stop.SHUTDOWN:
+            # A function that returns because it was cancelled has completed. At a shutdown it is to run again instead.
+            self.context.stop()
         if self._halt is not None:
             self._halt(why)
 

@@ -31,17 +31,21 @@ class Slots:
         """The queue that has waited longest, if any has work."""
         return self._turns[0] if self._turns else None
 
-    def reserve(self, queue: str) -> int:
+    def reserve(self, queue: str, most: int) -> int:
         """Take as many free slots as are this queue's share; none if all are needed for those before it.
 
         A queue that has work gets an equal share of the free slots, and the odd ones go to those who have waited
         longest. A queue that is not known to have work may take what nobody else wants.
+
+        Args:
+            queue: the queue.
+            most: how many it can use.
         """
         if queue not in self._turns:
-            share = self.free if not self._turns else 0
+            share = min(most, self.free) if not self._turns else 0
         else:
             place = self._turns.index(queue)
-            share = max(0, -(-(self.free - place) // len(self._turns)))
+            share = min(most, max(0, -(-(self.free - place) // len(self._turns))))
             if share:
                 self._turns.remove(queue)
                 self._turns.append(queue)

@@ -20,7 +20,7 @@ from jobqueue.store.claims import reap
 from jobqueue.store.client import SyncClient
 from jobqueue.store.keys import queue_keys
 from jobqueue.store.server import MemoryServer, server_at
-from jobqueue.worker.child import EXIT_REPLACE, HURRY, STOP, Assignment
+from jobqueue.worker.child import EXIT_FAILED, EXIT_MISTAKEN, EXIT_REPLACE, HURRY, STOP, Assignment
 from jobqueue.worker.log import SupervisorLog
 from jobqueue.worker.reload import SourceWatch
 
@@ -69,7 +69,7 @@ class Supervisor:
         """Run until told to stop, or until all processes of a burst have ended.
 
         Returns:
-            The exit code: 0, or 1 if the processes could not start.
+            The exit code: 0; 1 if the processes could not start; 2 if that was because of a wrong reference or URL.
         """
         with self._woken_by_signals() as wakeup:
             while True:
@@ -188,6 +188,8 @@ class Supervisor:
         slot.child = None
         cause = _cause(code)
         orderly = child.asked or code in (0, EXIT_REPLACE)
+        # Whoever kills it with -9, be it the kernel, says nothing of whether it can start.
+        able = child.ready or code == -signal.SIGKILL
         if code != 0:
             outcome = Interrupted("its worker was stopped") if orderly else Lost(f"its worker process {cause}")
             self._give_back(child, outcome)
@@ -195,14 +197,14 @@ class Supervisor:
             slot.wanted = False
         if not slot.wanted or orderly:
             slot.not_before = 0.0
-        elif not self._ever_ready and self._watch is None:
+        elif not able and not self._ever_ready and self._watch is None:
             # The application cannot be imported, or the server refuses: trying again is no use.
-            self._exit_code = 1
+            self._exit_code = EXIT_MISTAKEN if code == EXIT_MISTAKEN else EXIT_FAILED
             self._end_all()
         else:
             slot.strikes = 0 if child.age > SHORT_LIFE else slot.strikes + 1
-            hopeless = self._watch is not None and not child.ready
-            delay = math.inf if hopeless else _delay(slot.strikes, child.ready)
+            hopeless = not able and self._watch is not None
+            delay = math.inf if hopeless else _delay(slot.strikes, able)
             slot.not_before = time.monotonic() + delay
             self._log.died(child.process.pid, cause, delay)
 
@@ -236,7 +238,8 @@ class Supervisor:
                 if returned or failed:
                     self._log.gave_back(child.process.pid, queue, returned, failed)
         except ServerError as error:
-            self._log.could_not_give_back(child.process.pid, error)
+            if child.ready:  # else it never took any
+                self._log.could_not_give_back(child.process.pid, error)
         finally:
             client.close()
 
@@ -328,9 +331,14 @@ def _cause(code: int) -> str:
     return f"was killed by signal {-code}"
 
 
-def _delay(strikes: int, ready: bool) -> float:
-    """Return the seconds before a process is started again that has died young this many times in a row."""
-    if ready:
-        # What kills it is likely to be a job, and those are counted: a short delay is enough.
-        return min(1.0, 0.05 * 2.0 ** min(strikes - 1, 10)) if strikes else 0.0
+def _delay(strikes: int, able: bool) -> float:
+    """Return the seconds before a process is started again that has died young this many times in a row.
+
+    Args:
+        strikes: how many times.
+        able: whether nothing speaks against its being able to start.
+    """
+    if able:
+        # What kills it is likely to be a job, and those are counted: it is needed again at once, unless it never stops.
+        return min(1.0, 0.05 * 2.0 ** max(0, min(strikes, 60) - 50)) if strikes else 0.0
     return min(30.0, 0.5 * 2.0 ** min(strikes, 10))

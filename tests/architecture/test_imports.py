@@ -7,7 +7,6 @@ import pytest
 
 HEAVY = (
     "click",
-    "rich",
     "fakeredis",
     "lupa",
     "uvloop",
@@ -28,7 +27,7 @@ def loaded_by(program: str) -> set[str]:
 @pytest.mark.parametrize(
     "program",
     [
-        "import jobqueue",
+        "import jobqueue\njobqueue.JobQueue()",
         "from jobqueue import JobQueue\njobs = JobQueue()\n@jobs.task(queue='mail')\ndef send(to: str) -> int: ...",
     ],
 )
@@ -41,7 +40,13 @@ def test_whoever_enqueues_does_not_load_the_worker_or_the_command_line(program):
 def test_the_command_line_loads_its_commands_when_they_are_used():
     loaded = loaded_by("import jobqueue.cli")
     assert "click" in loaded
-    assert [name for name in ("rich", "jobqueue.cli.worker", "jobqueue.cli.demo") if name in loaded] == []
+    assert [name for name in ("jobqueue.cli.worker", "jobqueue.cli.demo") if name in loaded] == []
+
+
+def test_the_package_itself_loads_nothing():
+    loaded = loaded_by("import jobqueue\nprint(jobqueue.__version__, *dir(jobqueue))")
+    assert {name for name in loaded if name.startswith("jobqueue")} == {"jobqueue", "jobqueue.version"}
+    assert [name for name in ("redis", "pydantic", "pydantic_core", "asyncio") if name in loaded] == []
 
 
 def test_nothing_is_printed_and_no_warning_given():

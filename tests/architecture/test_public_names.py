@@ -38,6 +38,7 @@ PUBLIC = [
     "JobQueueError",
     "JobStarted",
     "JobState",
+    "JobTimeout",
     "Keep",
     "NotInsideJob",
     "OutcomeKind",
@@ -70,6 +71,23 @@ FUNCTIONS = {name: value for name, value in OBJECTS.items() if inspect.isfunctio
 
 def test_the_public_names_are_these():
     assert jobqueue.__all__ == PUBLIC == sorted(PUBLIC)
+
+
+def test_they_are_imported_from_where_type_checkers_are_told():
+    told = {
+        alias.name: node.module
+        for node in ast.walk(ast.parse(Path(jobqueue.__file__).read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    homes = {name: f"jobqueue.{module}" for module, names in jobqueue._HOMES.items() for name in names.split()}
+    assert told == homes | {"__version__": "jobqueue.version"}
+
+
+def test_a_name_that_is_not_there_is_an_ordinary_mistake():
+    with pytest.raises(AttributeError, match="module 'jobqueue' has no attribute 'JobQeue'"):
+        jobqueue.JobQeue  # noqa: B018  it is the reading that fails
+    assert set(PUBLIC) <= set(dir(jobqueue))
 
 
 def test_nothing_else_can_be_imported_by_accident():
@@ -145,7 +163,9 @@ def test_every_twin_for_asyncio_has_the_same_parameters_and_is_awaited(owner):
         assert inspect.iscoroutinefunction(methods[twin]) or inspect.isasyncgenfunction(methods[twin])
 
 
-@pytest.mark.parametrize(("owner", "needs_no_server"), [("JobHandle", {"keys", "outcome"}), ("Queue", {"job"})])
+@pytest.mark.parametrize(
+    ("owner", "needs_no_server"), [("JobHandle", {"keys", "outcome"}), ("Queue", {"draft", "job"})]
+)
 def test_everything_that_talks_to_the_server_has_a_twin_for_asyncio(owner, needs_no_server):
     names = {name for name in dict(functions_of(CLASSES[owner])) if name[0] != "_"}
     assert {name for name in names if f"a{name}" not in names and name[1:] not in names} == needs_no_server

@@ -117,7 +117,9 @@ class PlainQueue:
             return True
         return False
 
-    def settle(self, job_id: str, token: int, kind: OutcomeKind, number: int, topic: str = "") -> bool:
+    def settle(
+        self, job_id: str, token: int, kind: OutcomeKind, number: int, topic: str = "", max_lost: int = 3
+    ) -> bool:
         job = self.jobs.get(job_id)
         if job is None or job.state != "active" or job.token != token:
             return False
@@ -144,7 +146,7 @@ class PlainQueue:
             job.counts = job.counts._replace(**{field_name: getattr(job.counts, field_name) + 1})
             if kind is not OutcomeKind.SNOOZED:
                 job.history.append(kind.value)
-            if kind is OutcomeKind.LOST and job.counts.lost >= 3:
+            if kind is OutcomeKind.LOST and job.counts.lost >= max_lost:
                 self.end(job, "failed")
             elif kind in (OutcomeKind.RETRIED, OutcomeKind.SNOOZED) and number > 0:
                 job.state, job.due = "delayed", self.now + number

@@ -185,10 +185,10 @@ class Machine(RuleBasedStateMachine):
         dead_before = self.plain.workers[worker].dead
         self.plain.reap(worker, outcome.kind, force)
         if worker in self.plain.workers and self.plain.workers[worker].dead and not dead_before:
-            runs = [(job_id, self.plain.jobs[job_id].token, outcome.kind, 0) for job_id in held]
-            for run in runs:
-                assert self.plain.settle(*run)
-            self.take_back([run[0] for run in runs])
+            for job_id in held:
+                token, limit = self.plain.jobs[job_id].token, 3 if len(held) == 1 else 11
+                assert self.plain.settle(job_id, token, outcome.kind, 0, max_lost=limit)
+            self.take_back(held)
 
     @rule(data=st.data())
     def unpark(self, data):

@@ -14,6 +14,7 @@ from jobqueue import (
     JobCancelled,
     JobFailed,
     JobState,
+    JobTimeout,
     OutcomeKind,
     Retry,
     RetryAfter,
@@ -109,6 +110,31 @@ async def test_the_policy_says_what_is_tried_again(jobs, working, retry, attempt
         with pytest.raises(JobFailed):
             await handle.aresult(5)
         assert (await handle.ainfo()).counts.failures == attempts
+
+
+async def test_a_number_of_attempts_for_one_job_leaves_it_the_backoff_of_its_task(jobs, working):
+    @jobs.task(retry=Retry(2, backoff=0, never=(KeyError,)))
+    async def broken(error: str) -> None:
+        raise {"key": KeyError, "value": ValueError}[error]
+
+    async with working():
+        for error, attempts in (("value", 5), ("key", 1)):
+            handle = await broken.using(retry=5).aenqueue(error)
+            with pytest.raises(JobFailed):
+                await handle.aresult(10)
+            assert (await handle.ainfo()).counts.failures == attempts
+
+
+async def test_a_timeout_can_be_named_in_a_policy(jobs, working):
+    @jobs.task(retry=Retry(5, backoff=0, never=(JobTimeout,)), timeout=0.01)
+    async def endless() -> None:
+        await asyncio.Event().wait()
+
+    async with working():
+        handle = await endless.aenqueue()
+        with pytest.raises(JobFailed, match="JobTimeout"):
+            await handle.aresult(10)
+        assert (await handle.ainfo()).counts.failures == 1
 
 
 async def test_a_job_waits_as_its_policy_says(jobs, working, travel, promote):

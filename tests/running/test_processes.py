@@ -5,7 +5,6 @@ import importlib
 import itertools
 import os
 import sys
-from pathlib import Path
 
 import psutil
 import pytest
@@ -26,6 +25,10 @@ TASK = {{"run": "process", "retry": 1}}
 @jobs.on_startup
 def begin():
     os.environ["BEGUN"] = "yes"
+
+@jobs.on_shutdown
+def end():
+    Path(__file__).with_name(f"ended{{os.getpid()}}").touch()
 
 @jobs.task(**TASK)
 def add(a: int, day: datetime.date) -> dict[str, datetime.date]:
@@ -110,6 +113,12 @@ async def test_a_process_runs_one_job_after_the_other(app):
     assert len(processes) <= 2
     assert len(ids) == 10
     assert not any(psutil.pid_exists(pid) for pid in processes)
+
+
+async def test_an_idle_process_runs_the_shutdown_hooks(app, tmp_path):
+    async with worker_of(app.jobs):
+        pid, _ = await (await app.whoami.aenqueue()).aresult(20)
+    assert (tmp_path / f"ended{pid}").exists()
 
 
 async def test_what_a_job_says_is_heard(app, capfd):
@@ -204,5 +213,3 @@ def _words(child: psutil.Process) -> list[str]:
         return child.cmdline()
     except psutil.Error:
         return []
-
-

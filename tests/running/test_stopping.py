@@ -5,8 +5,9 @@ import threading
 
 import pytest
 from waiting import await_until
+from working import worker_of
 
-from jobqueue import Counts, JobCancelled, JobState, OutcomeKind, current_job
+from jobqueue import Counts, JobCancelled, JobQueue, JobState, OutcomeKind, current_job
 from jobqueue.outcome import Lost
 from jobqueue.store.claims import reap
 from jobqueue.worker import Worker
@@ -51,6 +52,34 @@ async def test_a_running_async_job_is_cancelled(jobs, working):
             await handle.aresult(5)
         assert (await handle.ainfo()).counts == Counts()
     assert cleaned == [True]
+
+
+async def test_a_job_that_was_cancelled_elsewhere_and_is_retried_here_is_not_cancelled_again(jobs):
+    @jobs.task(name="work")
+    async def endless() -> str:
+        await asyncio.Event().wait()
+
+    other = JobQueue("memory://")
+    other.connections._server = jobs.connections.server
+
+    @other.task(name="work")
+    async def quick() -> str:
+        return "done"
+
+    worker = Worker(jobs, concurrency=1, shutdown_timeout=1)
+    running = asyncio.create_task(worker.arun())
+    handle = await endless.aenqueue()
+    await await_until(lambda: active(handle), "it runs")
+    async with worker_of(other):
+        # Both workers hear this.
+        await handle.acancel("no")
+        with pytest.raises(JobCancelled, match="no"):
+            await handle.aresult(5)
+        worker.stop()
+        await running
+        await handle.aretry()
+        assert await handle.aresult(5) == "done"
+    await jobs.aclose()
 
 
 async def test_a_running_thread_is_asked_and_may_stop(jobs, working):

@@ -186,6 +186,18 @@ async def test_no_more_jobs_at_once_than_there_are_slots(jobs, working):
     assert most == 3
 
 
+async def test_more_jobs_at_once_than_one_script_may_touch(jobs, working):
+    together = asyncio.Barrier(5000)
+
+    @jobs.task
+    async def work() -> None:
+        await together.wait()
+
+    handles = await jobs.aenqueue_many(work.draft() for _ in range(5000))
+    async with working(concurrency=5000):
+        await jobs.aresults(handles, 40)
+
+
 async def test_a_busy_queue_does_not_starve_another(jobs, working):
     order = []
 

@@ -93,6 +93,17 @@ def test_a_job_that_was_lost_too_often_has_failed(client, keys, desk, enqueue, k
     assert f"{limit} times" in space["outcomes"]["a"]
 
 
+@pytest.mark.parametrize(("limit", "beside"), [(1, 1), (2, 6), (3, 11)])
+def test_jobs_that_were_lost_beside_others_have_more_chances(client, keys, desk, enqueue, keyspace, limit, beside):
+    enqueue("a", "b")
+    for lost in range(1, beside + 1):
+        worker = desk(f"w{lost}")
+        worker.claim()
+        reply = client.run(reap(keys, worker.worker, LOST, force=True, max_lost=limit))
+        assert reply == Reaped("0", 2 * (lost < beside), 2 * (lost == beside))
+    assert set(keyspace()["failed"]) == {"a", "b"}
+
+
 def test_a_job_that_was_asked_to_stop_is_cancelled(client, keys, desk, enqueue, keyspace):
     enqueue("a")
     desk().claim()

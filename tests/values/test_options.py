@@ -149,7 +149,8 @@ def test_an_option_of_a_job_that_cannot_work_is_refused(options, error, message)
 
 
 def test_a_retry_policy_is_written_as_it_travels():
-    assert JobSettings.of({"retry": 5}).retry == Retry(5, Exponential()).to_wire()
+    assert JobSettings.of({"retry": Retry(5)}).retry == Retry(5, Exponential()).to_wire()
+    assert JobSettings.of({"retry": 5}).retry == {"attempts": 5}
 
 
 @given(st.dictionaries(st.text(), json_values, max_size=3))

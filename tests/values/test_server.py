@@ -138,6 +138,8 @@ def test_memory_is_a_server_of_its_own_each_time():
         ("redis://localhost:port", "Port could not be cast to integer value as 'port'"),
         ("redis://[::1", "Invalid IPv6 URL"),
         ("redis://localhost?socket_timeout=soon", "Invalid value for 'socket_timeout'"),
+        ("redis://localhost/shop", "its database must be a number, not 'shop'"),
+        ("redis://localhost?foo=bar", "an option in 'foo=bar' is not known"),
         ("redis://:sec/ret@localhost", r"characters of a password such as / \? # must be written as %2F %3F %23"),
     ],
 )

@@ -42,27 +42,27 @@ def slots(total: int, *wanting: str) -> Slots:
 )
 def test_queues_with_work_get_equal_shares_and_the_odd_slots_go_by_turn(total, wanting, queue, share):
     found = slots(total, *wanting)
-    assert found.reserve(queue) == share
+    assert found.reserve(queue, 100) == share
     assert found.free == total - share
 
 
 def test_whoever_was_served_goes_to_the_end_of_the_line():
     found = slots(4, "a", "b", "c")
     assert found.next_in_turn == "a"
-    assert (found.reserve("a"), found.next_in_turn) == (2, "b")
-    assert (found.reserve("b"), found.next_in_turn) == (1, "c")
-    assert (found.reserve("c"), found.next_in_turn) == (1, "a")
+    assert (found.reserve("a", 100), found.next_in_turn) == (2, "b")
+    assert (found.reserve("b", 100), found.next_in_turn) == (1, "c")
+    assert (found.reserve("c", 100), found.next_in_turn) == (1, "a")
 
 
 def test_whoever_got_nothing_keeps_its_turn():
     found = slots(1, "a", "b")
-    assert found.reserve("b") == 0
-    assert found.reserve("a") == 1
-    assert found.reserve("b") == 0
+    assert found.reserve("b", 100) == 0
+    assert found.reserve("a", 100) == 1
+    assert found.reserve("b", 100) == 0
     assert found.next_in_turn == "b"
     found.release(1)
-    assert found.reserve("a") == 0
-    assert found.reserve("b") == 1
+    assert found.reserve("a", 100) == 0
+    assert found.reserve("b", 100) == 1
 
 
 def test_a_queue_without_work_stands_in_nobodys_way():
@@ -70,7 +70,7 @@ def test_a_queue_without_work_stands_in_nobodys_way():
     found.sated("a")
     found.sated("c")
     assert found.next_in_turn == "b"
-    assert found.reserve("b") == 10
+    assert found.reserve("b", 100) == 10
 
 
 def test_nobody_is_next_when_nobody_has_work():
@@ -82,7 +82,7 @@ def test_nobody_is_next_when_nobody_has_work():
 def test_a_lone_queue_gets_everything_again_and_again():
     found = slots(7, "a")
     for _ in range(3):
-        assert found.reserve("a") == 7
+        assert found.reserve("a", 100) == 7
         found.release(7)
 
 
@@ -98,7 +98,7 @@ def test_of_queues_that_always_want_work_each_gets_some_whoever_asks_most(total,
         served = dict.fromkeys(queues, 0)
         while found.free:
             queue = random.choice(queues)
-            served[queue] += found.reserve(queue)
+            served[queue] += found.reserve(queue, 100)
         assert sum(served.values()) == total
         assert total < count or min(served.values()) > 0
         found.release(total)
@@ -109,12 +109,12 @@ def test_when_jobs_end_one_by_one_the_queues_take_turns(total, count, random):
     queues = [f"q{number}" for number in range(count)]
     found = slots(total, *queues)
     while found.free:
-        found.reserve(found.next_in_turn)
+        found.reserve(found.next_in_turn, 100)
     order = []
     for _ in range(3 * count):
         found.release(1)
         asking = random.sample(queues, count)
-        order += [queue for queue in asking if found.reserve(queue)]
+        order += [queue for queue in asking if found.reserve(queue, 100)]
     assert order == order[:count] * 3
     assert set(order) == set(queues)
 
@@ -135,7 +135,7 @@ def test_never_are_there_fewer_than_no_slots_or_more_than_all(total, steps):
             busy -= returned
         elif verb == "reserve":
             free, first = found.free, found.next_in_turn
-            share = found.reserve(subject)
+            share = found.reserve(subject, 100)
             busy += share
             assert 0 <= share <= free
             if wanting:
@@ -148,3 +148,12 @@ def test_never_are_there_fewer_than_no_slots_or_more_than_all(total, steps):
             (wanting.add if verb == "want" else wanting.discard)(subject)
         assert found.free == total - busy >= 0
         assert (found.next_in_turn in wanting) is bool(wanting)
+
+
+def test_no_more_are_reserved_than_can_be_used():
+    found = Slots(1000)
+    assert found.reserve("a", 100) == 100
+    found.want("a")
+    found.want("b")
+    assert (found.reserve("a", 100), found.reserve("b", 100)) == (100, 100)
+    assert found.free == 700

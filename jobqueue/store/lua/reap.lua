@@ -30,7 +30,8 @@ is taken back by a later call.
 @arg outcome str lost or interrupted
 @arg body str JSON, what became of the worker
 @arg cursor str 0, then what the last call returned
-@arg max_lost int
+@arg max_lost int for a job that the worker held alone
+@arg max_lost_beside int for jobs that it held beside others
 @arg keep int milliseconds a tombstone is kept
 @flags allow-oom
 @repeat safe
@@ -66,7 +67,8 @@ if lease ~= 0 then
     end
   end
   each_chunk('HDEL', key.active, ids)
-  local again, given_up = lose(key, outcome, runs, max_lost, ms)
+  local alone = #ids == 1 and cursor == '0' and page[1] == '0'
+  local again, given_up = lose(key, outcome, runs, alone and max_lost or max_lost_beside, ms)
   returned, failed = returned + again, given_up
   cursor = page[1]
   if cursor == '0' then

@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import select
 import signal
 import socket
 import sys
+import threading
+import time
 
 from jobqueue.app import JobQueue
 from jobqueue.context import JobContext
@@ -15,6 +18,9 @@ from jobqueue.worker.log import WorkerLog
 from jobqueue.worker.reference import AppReference
 from jobqueue.worker.runner import Runner
 
+LAST_WORDS = 1.0
+"""Seconds that it has for its shutdown hooks when the worker has gone."""
+
 
 def main() -> None:
     """Run until the worker closes the socket, or dies."""
@@ -24,7 +30,9 @@ def main() -> None:
         signal.signal(number, lambda number, frame: None)
     connection = socket.socket(fileno=int(sys.argv[1]))
     # Before there is an event loop: modules may do anything when they are imported.
-    jobs = AppReference.from_json(_first_line(connection)).load()
+    reference = AppReference.from_json(_first_line(connection))
+    threading.Thread(target=_end_with, args=(connection.fileno(),), name="jobqueue-end", daemon=True).start()
+    jobs = reference.load()
     asyncio.run(_serve(connection, jobs))
     # A thread that hangs must not keep the process from ending.
     sys.stdout.flush()
@@ -41,6 +49,15 @@ def _first_line(connection: socket.socket) -> bytes:
             sys.exit(1)
         line += byte
     return line
+
+
+def _end_with(descriptor: int) -> None:
+    """End the process soon after the worker has died, even if a job blocks the event loop: others run that job now."""
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    poll.poll()
+    time.sleep(LAST_WORDS)  # an idle process ends by itself, and in order
+    os._exit(1)
 
 
 async def _serve(connection: socket.socket, jobs: JobQueue) -> None:

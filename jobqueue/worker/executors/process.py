@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -12,8 +13,14 @@ from jobqueue.worker.executors.messages import LINE_LIMIT, pack_job, unpack
 from jobqueue.worker.reference import AppReference
 from jobqueue.worker.running import Running
 
+STARTING_AT_ONCE = max(2, os.cpu_count() or 1)
+"""How many processes are started at the same time: each one imports the application, which takes a processor."""
+
 READY_TIMEOUT = 60.0
 """Seconds that a process may take to import the application."""
+
+LEAVE_TIMEOUT = 1.0
+"""Seconds that an idle process has to end."""
 
 
 class ProcessFailed(Exception):
@@ -31,6 +38,8 @@ class ProcessExecutor:
         self._reference = reference
         self._idle: list[_Process] = []
         self._all: set[_Process] = set()
+        self._starting = 0
+        self._changed = asyncio.Event()
 
     async def run(self, running: Running, now: int) -> None:
         """Run a job.
@@ -40,7 +49,7 @@ class ProcessExecutor:
             now: the server's time when it was claimed, in milliseconds.
         """
         try:
-            process = self._idle.pop() if self._idle else await self._start()
+            process = await self._acquire()
         except (Exception, asyncio.CancelledError) as error:  # whatever it is, the job must be settled
             # Counted as a loss, so that an application which cannot be imported does not go round for ever.
             running.end(Lost(f"no process could be started for it: {error}"))
@@ -55,20 +64,37 @@ class ProcessExecutor:
                 await self._discard(process)
             else:
                 self._idle.append(process)
+                self._changed.set()
             running.end(outcome or self._without_word(running, process))
 
     async def close(self) -> None:
-        """Kill all processes."""
-        for process in list(self._all):
-            await self._discard(process)
+        """End the processes that are idle, and kill the others."""
+        idle = {*self._idle}
+        await asyncio.gather(*(process.leave() if process in idle else process.end() for process in self._all))
+        self._all.clear()
+        self._idle.clear()
 
     def _without_word(self, running: Running, process: "_Process") -> Outcome:
         if running.stopped is None:
             return Lost(f"its process {process.cause_of_death()}")
         return decide(Raised(asyncio.CancelledError()), running.terms, running.stopped)
 
+    async def _acquire(self) -> "_Process":
+        """Return a process that is idle, be it one that has just become so, or start one."""
+        while not self._idle:
+            if self._starting < STARTING_AT_ONCE:
+                return await self._start()
+            self._changed.clear()
+            await self._changed.wait()
+        return self._idle.pop()
+
     async def _start(self) -> "_Process":
-        process = await _Process.start(self._reference)
+        self._starting += 1
+        try:
+            process = await _Process.start(self._reference)
+        finally:
+            self._starting -= 1
+            self._changed.set()
         self._all.add(process)
         return process
 
@@ -135,6 +161,13 @@ class _Process:
         self.killed = True
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
+
+    async def leave(self) -> None:
+        """Let an idle process run its shutdown hooks, and end."""
+        self._writer.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), LEAVE_TIMEOUT)
+        await self.end()
 
     async def end(self) -> None:
         self.kill()

@@ -1,0 +1,170 @@
+"""``jobqueue job``."""
+
+import sys
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+import click
+
+from jobqueue.app import JobQueue
+from jobqueue.cli.main import EXIT_FAILED, Group, complain
+from jobqueue.cli.options import connected, json_option
+from jobqueue.cli.output import ago, job_detail, job_members, listed_members, print_json, print_table, state_text
+from jobqueue.cli.page import print_job
+from jobqueue.cli.search import STATES, check_queue, find, handles, list_all
+from jobqueue.errors import JobConflict, JobNotFound
+from jobqueue.handle import JobHandle
+from jobqueue.job import JobState
+from jobqueue.store.inspect import Listed
+
+queue_option = click.option("-q", "--queue", "queue", help="The queue, if more than one has a job of this id.")
+
+
+@click.group("job", cls=Group)
+def command() -> None:
+    """Look at jobs, and retry, cancel or remove them."""
+
+
+@command.command("list", short_help="List jobs.")
+@click.option("-q", "--queue", "queue", help="Only the jobs of this queue.")
+@click.option("-s", "--state", type=click.Choice(STATES), help="Only the jobs in this state.")
+@click.option("-t", "--task", help="Only the jobs of this task.")
+@click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1), help="How many jobs.")
+@json_option
+@connected
+def list_jobs(
+    jobs: JobQueue, queue: str | None, state: Listed | None, task: str | None, limit: int, as_json: bool
+) -> None:
+    """List jobs: the next to run, the next due and the latest to end first."""
+    if queue:
+        check_queue(jobs, queue)
+    first = list(islice(list_all(jobs, queue, state, task), limit + 1))
+    found = first[:limit]
+    if as_json:
+        print_json([listed_members(job) for job in found])
+        return
+    if not found:
+        click.echo("no jobs")
+        return
+    rows = [
+        [job.id, job.queue, job.task or "?", state_text(job.state.value), ago(job.created_at), job_detail(job)]
+        for job in found
+    ]
+    print_table(["ID", "QUEUE", "TASK", "STATE", "ENQUEUED", "DETAIL"], rows)
+    if len(first) > limit:
+        click.echo(f"... the first {limit}; --limit shows more", err=True)
+
+
+@command.command("show")
+@click.argument("job_id", metavar="ID")
+@queue_option
+@json_option
+@connected
+def show_job(jobs: JobQueue, job_id: str, queue: str | None, as_json: bool) -> None:
+    """Show everything about a job."""
+    job = find(jobs, job_id, queue)
+    if as_json:
+        print_json(job_members(job))
+    else:
+        print_job(job)
+
+
+@command.command("retry", short_help="Let failed or cancelled jobs run again.")
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@queue_option
+@json_option
+@connected
+def retry(jobs: JobQueue, job_ids: tuple[str, ...], queue: str | None, as_json: bool) -> None:
+    """Let failed or cancelled jobs run again, with all their attempts."""
+
+    def do(handle: JobHandle[Any]) -> str:
+        handle.retry()
+        return "waiting"
+
+    _each(handles(jobs, job_ids, queue), do, as_json)
+
+
+@command.command("cancel")
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--reason", default="", help="Why, for those who look at the job later.")
+@queue_option
+@json_option
+@connected
+def cancel(jobs: JobQueue, job_ids: tuple[str, ...], reason: str, queue: str | None, as_json: bool) -> None:
+    """Call jobs off. Those that wait are cancelled at once; those that run are asked to stop."""
+
+    def do(handle: JobHandle[Any]) -> str:
+        cancelled = handle.cancel(reason)
+        state = handle.state()
+        if not cancelled and state is not JobState.CANCELLED:
+            raise JobConflict(f"job {handle.id} is {state.value}: it has ended, and cannot be cancelled any more")
+        return state.value
+
+    _each(handles(jobs, job_ids, queue), do, as_json)
+
+
+@command.command("remove")
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@queue_option
+@json_option
+@connected
+def remove(jobs: JobQueue, job_ids: tuple[str, ...], yes: bool, queue: str | None, as_json: bool) -> None:
+    """Delete jobs and all that is kept of them. Running jobs must be cancelled first."""
+    found = handles(jobs, job_ids, queue)
+    if not yes:
+        _ask(f"Delete {len(found)} job{'s' if len(found) > 1 else ''} for good?")
+
+    def do(handle: JobHandle[Any]) -> str:
+        handle.remove()
+        return "removed"
+
+    _each(found, do, as_json)
+
+
+@command.command("logs")
+@click.argument("job_id", metavar="ID")
+@queue_option
+@json_option
+@connected
+def logs(jobs: JobQueue, job_id: str, queue: str | None, as_json: bool) -> None:
+    """Show what a job has logged."""
+    (handle,) = handles(jobs, [job_id], queue)
+    lines = handle.logs()
+    if as_json:
+        print_json([{"at": line.at, "text": line.text} for line in lines])
+        return
+    if not lines:
+        click.echo(f"job {job_id} has logged nothing", err=True)
+    for line in lines:
+        click.echo(f"{line.at:%Y-%m-%d %H:%M:%S}  {line.text}")
+
+
+def _each(found: list[JobHandle[Any]], do: Callable[[JobHandle[Any]], str], as_json: bool) -> None:
+    """Do something with each job, whatever becomes of the others, and say what its state is then."""
+    done: list[dict[str, str]] = []
+    for handle in found:
+        try:
+            state = do(handle)
+        except (JobConflict, JobNotFound) as error:
+            complain(str(error))
+            continue
+        done.append({"id": handle.id, "queue": handle.queue, "state": state})
+        if not as_json:
+            # The state in which a job is left that was cancelled while it ran.
+            click.echo(f"job {handle.id} is {'asked to stop' if state == JobState.ACTIVE else state}")
+    if as_json:
+        print_json(done)
+    if len(done) < len(found):
+        sys.exit(EXIT_FAILED)
+
+
+def _ask(question: str) -> None:
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:
+        click.echo(err=True)
+        raise click.ClickException("nobody has answered, and nothing was removed; --yes does not ask") from None
+    if not agreed:
+        raise click.ClickException("nothing was removed")

@@ -1,0 +1,61 @@
+"""Everything about a job, on a page for people."""
+
+from datetime import datetime
+
+import click
+from pydantic_core import to_json
+
+from jobqueue.cli.output import ago, print_facts, state_text
+from jobqueue.durations import format_duration
+from jobqueue.job import Execution, JobInfo, JobState
+
+
+def print_job(job: JobInfo) -> None:
+    """Print a job: its fields that have a value, then the executions it has behind it."""
+    print_facts(_facts(job))
+    executions = [*job.history, *([job.ending] if job.ending and job.state is JobState.FAILED else [])]
+    for execution in executions:
+        _print_execution(execution)
+
+
+def _facts(job: JobInfo) -> dict[str, str]:
+    facts = {
+        "id": job.id,
+        "task": job.task or "?",
+        "queue": job.queue,
+        "state": state_text(job.state.value) + (" (asked to stop)" if job.cancelling else ""),
+        "parked": job.parked,
+        "arguments": to_json(dict(job.args)).decode(),
+        "meta": to_json(dict(job.meta)).decode() if job.meta else "",
+        "enqueued": _moment(job.created_at),
+        "due": _moment(job.run_at),
+        "started": _moment(job.started_at),
+        "worker": job.worker,
+        "token": str(job.token) if job.token else "",
+        "progress": "" if job.progress is None else to_json(job.progress).decode(),
+        "counts": ", ".join(f"{name} {count}" for name, count in job.counts._asdict().items() if count),
+    }
+    if job.ending is not None:
+        facts["ended"] = _moment(job.ending.finished_at)
+        if job.state is JobState.COMPLETED:
+            facts["result"] = job.ending.result.decode()
+        elif job.state is JobState.CANCELLED:
+            facts["reason"] = job.ending.message
+    return facts
+
+
+def _print_execution(execution: Execution) -> None:
+    took = ""
+    if execution.started_at:
+        took = f" after {format_duration((execution.finished_at - execution.started_at).total_seconds())}"
+    error = f"{execution.error_type}: {execution.message}" if execution.error_type else execution.message
+    click.echo(
+        f"\n{click.style(execution.outcome.value, bold=True)} {_moment(execution.finished_at)}{took}"
+        f"{f' on {execution.worker}' if execution.worker else ''}{f': {error}' if error else ''}"
+    )
+    if execution.traceback:
+        click.echo("\n".join(f"  {line}" for line in execution.traceback.rstrip().splitlines()))
+
+
+def _moment(value: datetime | None) -> str:
+    return "" if value is None else f"{value:%Y-%m-%d %H:%M:%S} UTC ({ago(value)})"

@@ -1,0 +1,65 @@
+"""The page about concepts says what the code does."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from docs.pages import blocks, codes, read, table
+
+from jobqueue import Exponential, JobState, OutcomeKind, Retry
+from jobqueue.job import TRANSITIONS, Transition
+
+PAGE = read("docs/concepts.md")
+
+
+def test_the_diagram_is_the_table_of_transitions():
+    [diagram] = [block.text for block in blocks(PAGE) if block.language == "mermaid"]
+    drawn = {
+        Transition(None if source == "[*]" else JobState(source), JobState(target), cause)
+        for source, target, causes in re.findall(r"^ *(\S+) --> (\w+): (.*)$", diagram, re.MULTILINE)
+        for cause in causes.split(", ")
+    }
+    assert drawn == TRANSITIONS
+    assert diagram.count("-->") == len({(step.source, step.target) for step in TRANSITIONS})
+
+
+def test_the_states_are_those_that_there_are():
+    assert [codes(row[0])[0] for row in table(PAGE, "state", "meaning")] == [state.value for state in JobState]
+
+
+def test_the_outcomes_are_those_that_there_are_with_their_counters():
+    rows = table(PAGE, "outcome", "what happened", "counter")
+    assert {codes(row[0])[0] for row in rows} == {kind.value for kind in OutcomeKind}
+    counters = {codes(row[0])[0]: codes(row[2])[0] for row in rows if codes(row[2])}
+    assert counters == {
+        "failed": "failures",
+        "retried": "failures",
+        "lost": "lost",
+        "interrupted": "interrupted",
+        "snoozed": "snoozed",
+    }
+
+
+def test_the_retry_policies_can_be_written_like_this():
+    class Busy(Exception):
+        """As in the page."""
+
+    [policies] = [block.text for block in blocks(PAGE) if block.text.startswith("Retry(")]
+    names = {"Retry": Retry, "Exponential": Exponential, "timedelta": timedelta, "Busy": Busy}
+    found = [eval(line, names) for line in policies.splitlines()]
+    error = ConnectionError()
+    assert [policy.attempts for policy in found] == [8, 5, 5, 5, 5, 5, 5]
+    assert found[1].delay(3, error) == 10
+    assert [found[2].delay(failures, error) for failures in (1, 2, 3, 4)] == [1, 10, 300, 300]
+    assert found[3].delay(2, error) == 1.5
+    assert [found[4].delay(1, each) for each in (Busy(), error)] == [60, 5]
+    assert [found[5].allows(1, each) for each in (error, ValueError())] == [True, False]
+    assert [found[6].allows(1, each) for each in (error, ValueError())] == [True, False]
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3, 50])
+def test_the_default_backoff_waits_as_long_as_the_page_says(failures):
+    assert "2, 4, 8 ... seconds, at most an hour, with jitter" in PAGE
+    policy = Retry()
+    assert policy.attempts == 3
+    assert 0 <= policy.delay(failures, ValueError()) <= min(3600, 2**failures)

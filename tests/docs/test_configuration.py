@@ -1,0 +1,120 @@
+"""The tables of options are those of the code."""
+
+import importlib
+import inspect
+import re
+from dataclasses import fields
+from typing import Any
+
+import click
+from docs.pages import ROOT, click_commands, codes, read, section, table
+
+from jobqueue import Exponential, JobQueue, Keep, Retention, Retry
+from jobqueue.options import EnqueueOptions, TaskOptions
+from jobqueue.settings import Settings
+from jobqueue.worker import Worker
+
+PAGE = read("docs/configuration.md")
+KEPT = {"1 day": 86400.0, "7 days": 7 * 86400.0}
+
+
+def written(name: str) -> dict[str, str]:
+    """Return the defaults in the table with this heading, as they are written, without the marks of code."""
+    rows = table(PAGE, name, "type", "default", "meaning")
+    return {codes(row[0])[0]: row[2].strip("`") for row in rows}
+
+
+def parameters(function: Any) -> dict[str, Any]:
+    """Return the defaults of a function's keyword parameters."""
+    return {
+        name: parameter.default
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is not parameter.empty
+    }
+
+
+def test_settings():
+    defaults = written("setting")
+    assert list(defaults) == list(parameters(JobQueue))
+    assert {field.name for field in fields(Settings)} == set(defaults) - {"url", "now"}
+    for name, default in parameters(JobQueue).items():
+        if name not in ("retention", "now"):
+            assert defaults[name].replace('"', "'") == repr(default), name
+        if name not in ("url", "retention", "now"):
+            assert getattr(Settings(), name) == default, name
+
+
+def test_retention():
+    assert {
+        codes(row[0])[0]: Keep(KEPT[row[1]], int(row[2].replace(",", ""))) for row in table(PAGE, "state", "age")
+    } == {field.name: getattr(Retention(), field.name) for field in fields(Retention)}
+
+
+def test_values_with_defaults():
+    for kind in (Keep, Exponential):
+        assert written(kind.__name__) == {field.name: repr(field.default) for field in fields(kind)}
+    defaults = written("Retry")
+    assert list(defaults) == [field.name for field in fields(Retry)]
+    policy = Retry()
+    assert eval(defaults["attempts"]) == policy.attempts
+    assert eval(defaults["backoff"], {"Exponential": Exponential}) == policy.backoff
+    assert eval(defaults["on"]) == policy.on
+    assert eval(defaults["never"]) == policy.never
+
+
+def test_options_of_tasks_and_jobs():
+    assert list(written("task option")) == list(TaskOptions.__annotations__)
+    assert list(written("job option")) == list(EnqueueOptions.__annotations__)
+
+
+def test_options_of_a_worker():
+    assert written("Worker") == {name: repr(default) for name, default in parameters(Worker).items()}
+
+
+def test_the_command_line_of_workers():
+    rows = {codes(row[0])[-1]: row for row in table(PAGE, "option", "variable", "default")}
+    commands = click_commands()
+    options = {
+        parameter.opts[-1]: parameter for parameter in commands["worker"].params if isinstance(parameter, click.Option)
+    }
+    assert set(rows) == set(options)
+    for name, option in options.items():
+        names, variable, default, _ = rows[name]
+        assert set(codes(names)) == set(option.opts), name
+        assert codes(variable) == ([option.envvar] if option.envvar else []), name
+        if not option.is_flag and option.default is not None and name != "--queues":
+            assert codes(default) == [str(option.default)], name
+    ranges = {"--processes": "1 to 256", "--concurrency": "1 to 10,000"}
+    for name, text in ranges.items():
+        kind = options[name].type
+        assert isinstance(kind, click.IntRange)
+        assert f"{kind.min:,} to {kind.max:,}" == text
+        assert text in rows[name][3]
+    of_dev = {parameter.opts[-1] for parameter in commands["dev"].params if isinstance(parameter, click.Option)}
+    assert of_dev == set(options) - {"--burst"}
+
+
+def test_environment_variables():
+    named = {codes(row[0])[0] for row in table(PAGE, "variable", "read by")}
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "jobqueue").rglob("*.py"))
+    assert named == set(re.findall(r'"(JOBQUEUE_[A-Z_]+|REDIS_URL|NO_COLOR)"', source))
+    declared = {
+        parameter.envvar for command in click_commands().values() for parameter in command.params if parameter.envvar
+    }
+    assert declared <= named
+
+
+def test_fixed_limits():
+    for _, value, where in table(PAGE, "limit", "value", "where"):
+        [name] = codes(where)
+        module, _, constant = name.rpartition(".")
+        assert getattr(importlib.import_module(module), constant) == float(value.replace(",", "")), name
+
+
+def test_the_limits_of_the_history_and_of_names_are_those_of_the_code():
+    note = (ROOT / "jobqueue/store/lua/lib/note.lua").read_text()
+    assert "lines > 20" in note
+    assert "latest 20 executions" in section(PAGE, "Fixed limits")
+    names = (ROOT / "jobqueue/names.py").read_text()
+    assert "{1,128}" in names
+    assert "1 to 128 of the characters" in PAGE
