@@ -251,3 +251,14 @@ def _logs(reply: Any) -> tuple[LogLine, ...]:
         return ()
     lines = [from_json(line) for line in reply.split(b"\n")[1:]]
     return tuple(LogLine(moment(at), text) for at, text in lines)
+
+
+def eviction() -> Call[str]:
+    """Read the policy by which the server deletes our keys when its memory is full; empty if it does not."""
+    return run_command("INFO", "memory", read=_eviction, repeatable=True)
+
+
+def _eviction(reply: Any) -> str:
+    policy = str(reply.get("maxmemory_policy", "")) if isinstance(reply, Mapping) else ""
+    # The other policies delete only keys with an expiry, which ours do not have.
+    return policy if policy.startswith("allkeys") and int(reply.get("maxmemory", 0)) else ""

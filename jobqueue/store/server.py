@@ -12,8 +12,10 @@ from urllib.parse import unquote, urlsplit
 
 import redis
 import redis.asyncio
+from redis.asyncio.connection import parse_url as async_parse_url
 from redis.asyncio.retry import Retry as AsyncNoRetry
 from redis.backoff import NoBackoff
+from redis.connection import parse_url
 from redis.retry import Retry as SyncNoRetry
 
 from jobqueue.errors import InvalidURL, suggestion
@@ -61,20 +63,19 @@ class RemoteServer(Server):
 
     def sync_connections(self, most: int) -> "redis.Redis":
         """See ``Server``."""
-        pool = redis.BlockingConnectionPool.from_url(
-            self._url, max_connections=most, retry=SyncNoRetry(NoBackoff(), 0), **self._settings(REPLY_TIMEOUT)
-        )
-        return redis.Redis(connection_pool=pool)
+        # Not from_url(): there, an option in the URL goes before what is said here.
+        settings = {**parse_url(self._url), **self._settings(most, REPLY_TIMEOUT), "retry": SyncNoRetry(NoBackoff(), 0)}
+        return redis.Redis(connection_pool=redis.BlockingConnectionPool(**settings))
 
     def async_connections(self, most: int, timeout: float = REPLY_TIMEOUT) -> "redis.asyncio.Redis":
         """See ``Server``."""
-        pool = redis.asyncio.BlockingConnectionPool.from_url(
-            self._url, max_connections=most, retry=AsyncNoRetry(NoBackoff(), 0), **self._settings(timeout)
-        )
-        return redis.asyncio.Redis(connection_pool=pool)
+        retry = AsyncNoRetry(NoBackoff(), 0)
+        settings = {**async_parse_url(self._url), **self._settings(most, timeout), "retry": retry}
+        return redis.asyncio.Redis(connection_pool=redis.asyncio.BlockingConnectionPool(**settings))
 
-    def _settings(self, timeout: float) -> Mapping[str, Any]:
+    def _settings(self, most: int, timeout: float) -> Mapping[str, Any]:
         settings: dict[str, Any] = {
+            "max_connections": most,
             "protocol": 2,
             "decode_responses": False,
             "socket_connect_timeout": CONNECT_TIMEOUT,

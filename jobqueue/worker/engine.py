@@ -13,6 +13,7 @@ from jobqueue.errors import JobTimeout, ServerError
 from jobqueue.outcome import Outcome
 from jobqueue.store.claims import Settlement, settle, unpark
 from jobqueue.store.client import AsyncClient, SyncClient
+from jobqueue.store.inspect import eviction
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.upkeep import promote
 from jobqueue.version import __version__
@@ -176,6 +177,11 @@ class Engine:
             consumer.start(waiting)
         where = self._jobs.connections.server.where
         self._log.started(self._membership.id, list(self._consumers), self._concurrency, where, len(self._jobs))
+        try:
+            if policy := await self._client.run(eviction()):
+                self._log.evicts(where, policy)
+        except ServerError:
+            pass  # it does not say, or not to us
 
     async def drained(self) -> None:
         """Return when no job is waiting or running here, and none has become due or was enqueued meanwhile."""

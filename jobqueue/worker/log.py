@@ -165,6 +165,13 @@ class WorkerLog:
             self._logger.info("Redis answers again")
         self._in_trouble = error is not None
 
+    def evicts(self, where: str, policy: str) -> None:
+        """The server may delete jobs."""
+        self._logger.warning(
+            "Redis at %s deletes jobs when its memory is full (maxmemory-policy %s): set noeviction",
+            where, policy,
+        )  # fmt: skip
+
     def hook_failed(self, hook: object, error: BaseException) -> None:
         """A user's hook raised."""
         self._logger.error("the hook %s failed: %s", getattr(hook, "__qualname__", hook), _brief(error_text(error)))

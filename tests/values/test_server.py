@@ -146,3 +146,12 @@ def test_memory_is_a_server_of_its_own_each_time():
 def test_what_is_no_url_of_a_server_is_refused_with_a_hint(url, message):
     with pytest.raises(InvalidURL, match=message):
         server_at(url)
+
+
+@pytest.mark.parametrize("connections", ["sync_connections", "async_connections"])
+def test_options_of_the_url_hold_unless_the_protocol_needs_others(connections):
+    url = "redis://ada:secret@there:7000/3?protocol=3&decode_responses=1&socket_timeout=0.1&client_name=shop"
+    settings = getattr(server_at(url), connections)(7).connection_pool.connection_kwargs
+    wanted = {"username": "ada", "password": "secret", "host": "there", "port": 7000, "db": 3, "client_name": "shop"}
+    assert {name: settings[name] for name in wanted} == wanted
+    assert (settings["protocol"], settings["decode_responses"], settings["socket_timeout"]) == (2, False, 10.0)
