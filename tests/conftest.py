@@ -1,6 +1,7 @@
 """Fixtures for all tests: servers, applications, time that is travelled, and a look at what is left behind."""
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -21,6 +22,9 @@ from audit import Keyspace, problems, read_keyspace  # isort: skip
 
 # Servers that must be there: CI names them, so that none is left out in silence.
 REQUIRED = set(filter(None, os.environ.get("JOBQUEUE_REQUIRE_SERVERS", "valkey").split(",")))
+
+# Tests that were started in the background ignore Ctrl-C, and so would all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "jobqueue", deadline=None, derandomize=False, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -77,6 +77,8 @@ def main() -> None:
     """Run a command, and turn errors into one line and an exit code."""
     try:
         code = cli.main(standalone_mode=False) or 0
+        if sys.stdout:  # there is none if whoever runs it has closed it
+            sys.stdout.flush()
     except click.UsageError as error:
         complain(_usage(error))
         code = EXIT_USAGE
@@ -94,6 +96,8 @@ def main() -> None:
         # The errors of sockets are explained where they arise: this one is of a file, such as a full disk.
         complain(str(error))
         code = EXIT_FAILED
+        # What could not be written would be tried once more at the exit, and complained of by the interpreter.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
 
 

@@ -107,9 +107,17 @@ class SyncClient(_Client):
                 if wait is None:
                     raise problem from error
             # A server that was demoted stays connected: only a new connection finds the new one.
-            self.redis.connection_pool.disconnect(inuse_connections=False)
+            self._disconnect()
             time.sleep(wait)
             attempt += 1
+
+    def _disconnect(self) -> None:
+        pool = self.redis.connection_pool
+        if redis.VERSION >= (7,):
+            pool.disconnect(inuse_connections=False)
+        else:
+            # It knows all or none. Threads that are in the middle of a call send it again.
+            pool.disconnect()
 
     def _ask_version(self) -> None:
         try:
