@@ -104,7 +104,6 @@ for index, id in ipairs(ids) do
 end
 verdicts = table.concat(verdicts)
 
--- The first write frees memory: at its limit, Redis 6.2 lets a script that has done so go on.
 each_chunk('HDEL', key.active, released)
 for _, noted in ipairs(notes) do
   note(key, noted[1], noted[2], noted[3])
