@@ -4,13 +4,13 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
 import psutil
 import pytest
 import redis
 from hypothesis import HealthCheck, settings
-from servers import KINDS, RunningServer, running
+from servers import KINDS, Kind, RunningServer, running
 from waiting import wait_until
 
 from jobqueue import JobQueue
@@ -53,6 +53,19 @@ class Travel:
         self.now += round(seconds * 1000)
 
 
+def found(kind: str) -> Kind:
+    """Return a kind of server, or skip the test if it is not there and need not be."""
+    if KINDS[kind].find() is None and kind not in REQUIRED:
+        pytest.skip(KINDS[kind].why_missing)
+    return KINDS[kind]
+
+
+@pytest.fixture(scope="session")
+def a_server() -> Callable[..., AbstractContextManager[RunningServer]]:
+    """Return what starts a server for one test, with settings of its own."""
+    return lambda kind, *options: running(found(kind), *options)
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Callable[[str], RunningServer]]:
     """Return what starts a server of a kind, or returns the one that was started."""
@@ -61,9 +74,7 @@ def servers() -> Iterator[Callable[[str], RunningServer]]:
 
         def get(kind: str) -> RunningServer:
             if kind not in started:
-                if KINDS[kind].find() is None and kind not in REQUIRED:
-                    pytest.skip(KINDS[kind].why_missing)
-                started[kind] = stack.enter_context(running(KINDS[kind]))
+                started[kind] = stack.enter_context(running(found(kind)))
             return started[kind]
 
         yield get

@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 from proxy import proxy
-from servers import KINDS, running
+from servers import KINDS
 from waiting import await_until
 from working import worker_of
 
@@ -16,9 +16,9 @@ KEEPS = ("--appendonly", "yes", "--appendfsync", "always")
 
 
 @pytest.fixture
-def mortal():
+def mortal(a_server):
     """Return a server of our own, which forgets nothing when it is killed."""
-    with running(KINDS["valkey"], *KEEPS) as server:
+    with a_server("valkey", *KEEPS) as server:
         yield server
 
 
@@ -63,8 +63,8 @@ async def test_an_idle_worker_of_several_queues_finds_the_server_again(mortal):
         assert await jobs.aresults([await mail.aenqueue(), await image.aenqueue()], 20) == ["sent", "drawn"]
 
 
-async def test_a_server_that_forgot_everything_is_registered_with_again():
-    with running(KINDS["valkey"]) as server:
+async def test_a_server_that_forgot_everything_is_registered_with_again(a_server):
+    with a_server("valkey") as server:
         jobs = JobQueue(server.url)
 
         @jobs.task
@@ -173,10 +173,8 @@ def test_waiting_for_a_result_survives_an_absence(mortal):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_full_server_takes_nothing_new_and_is_drained(kind):
-    if KINDS[kind].find() is None:
-        pytest.skip(KINDS[kind].why_missing)
-    with running(KINDS[kind], "--maxmemory", "4mb", "--maxmemory-policy", "noeviction") as server:
+async def test_a_full_server_takes_nothing_new_and_is_drained(kind, a_server):
+    with a_server(kind, "--maxmemory", "4mb", "--maxmemory-policy", "noeviction") as server:
         jobs = JobQueue(server.url)
         ran = []
 
@@ -212,8 +210,8 @@ async def _enqueue_when_there_is_room(work, n):
 
 
 @pytest.mark.parametrize(("policy", "said"), [("allkeys-lru", True), ("volatile-lru", False), ("noeviction", False)])
-async def test_a_server_that_deletes_jobs_is_warned_of(policy, said, caplog):
-    with running(KINDS["valkey"], "--maxmemory", "100mb", "--maxmemory-policy", policy) as server:
+async def test_a_server_that_deletes_jobs_is_warned_of(policy, said, caplog, a_server):
+    with a_server("valkey", "--maxmemory", "100mb", "--maxmemory-policy", policy) as server:
         async with worker_of(JobQueue(server.url)):
             pass
     assert ("set noeviction" in caplog.text) is said

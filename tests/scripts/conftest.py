@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 from desk import Desk
-from servers import KINDS, RunningServer, running
+from servers import KINDS, RunningServer
 from waiting import wait_until
 
 from jobqueue.store.jobs import CHUNK, NewJob, add
@@ -14,9 +14,9 @@ from jobqueue.store.server import MemoryServer, Server, server_at
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[RunningServer]:
+def cluster(a_server) -> Iterator[RunningServer]:
     """Return a cluster of one node: it refuses keys of different slots in one call."""
-    with running(KINDS["valkey"], "--cluster-enabled", "yes", "--port", str(_free_port())) as server:
+    with a_server("valkey", "--cluster-enabled", "yes", "--port", str(_free_port())) as server:
         with redis.Redis.from_url(server.url) as connection:
             connection.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
             wait_until(lambda: connection.cluster("INFO")["cluster_state"] == "ok", "it is ready")
