@@ -207,6 +207,27 @@ async def test_a_worker_that_was_taken_for_dead_learns_it_and_goes_on_under_anot
     assert ended == ["cancelled"]
 
 
+async def test_no_job_goes_to_an_id_that_was_given_up(jobs, working):
+    @jobs.task
+    async def work() -> str:
+        return "ran"
+
+    async with working() as worker:
+        membership = worker._engine._membership
+        # Once, so that the worker waits for the next job by now, under its old id.
+        await (await work.aenqueue()).aresult(10)
+        old = membership.id
+        await jobs.connections.arun(reap(jobs.keys("default"), old, Lost("taken for dead"), force=True))
+        membership.suspect()
+        await await_until(lambda: _registered_anew(jobs, old), "it has another id")
+        assert await (await work.aenqueue()).aresult(5) == "ran"
+
+
+async def _registered_anew(jobs, old):
+    workers = (await jobs.queue("default").ainfo()).workers
+    return workers and workers[0].id != old
+
+
 async def test_an_outcome_of_a_job_that_was_lost_is_refused(jobs, working, caplog):
     release = threading.Event()
     runs = []
