@@ -232,7 +232,7 @@ def _wire(outcome: Outcome) -> tuple[int, bytes]:
         case Interrupted(reason) | Lost(reason):
             return 0, to_json(reason)
         case Parked(task, fingerprint, reason):
-            return 0, f"{task}|{fingerprint} {reason}".encode()
+            return 0, f"{task}|{fingerprint} {reason}".encode("utf-8", "backslashreplace")
 
 
 def _ms(duration: float) -> int:

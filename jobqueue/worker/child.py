@@ -9,11 +9,13 @@ all processes of a service are signalled, each hears of it twice. What goes back
     {"ready": true}              it takes jobs
     {"failed": TEXT}             it cannot start, and why
     {"replace": TEXT}            it ends, and wants to be replaced, and why
+    {"done": true}               it ends, and holds nothing any more
 
 When the socket is closed, the supervisor is dead, and the process stops as if it had been told to.
 """
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -111,6 +113,10 @@ class SupervisedWorker(Worker):
         self.say(replace=reason)
         end(EXIT_REPLACE)
 
+    def crash(self) -> NoReturn:
+        """See ``Supervision``."""
+        end(EXIT_FAILED)
+
     def say(self, **message: Any) -> None:
         """Send a message to the supervisor. If it is dead, nobody is interested."""
         say(self._connection, **message)
@@ -153,13 +159,21 @@ def main() -> NoReturn:
                 "max_lost": jobs.settings.max_lost,
             }
         )
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(worker.serve())
+        asyncio.Runner(loop_factory=loop_factory()).run(worker.serve())
     except JobQueueError as error:
         say(connection, failed=str(error))
         end(EXIT_MISTAKEN if isinstance(error, AppNotFound | InvalidURL | InvalidJob) else EXIT_FAILED)
+    except BaseException as error:
+        # A job has stopped the event loop, for instance with sys.exit() in a task of its own. To close the loop would
+        # wait for what cannot end any more, while the heartbeat goes on: the process dies, and its jobs are lost.
+        logging.getLogger("jobqueue.worker").critical("the event loop has been stopped: %r", error, exc_info=error)
+        end(EXIT_FAILED)
+    if not worker.replacing and not worker.left_running:
+        worker.say(done=True)
+        end(0)
     # Threads that hang must not keep the process from ending; what they hold is handed back once it has.
-    end(EXIT_REPLACE if worker.replacing or worker.left_running else 0)
+    worker.say(replace="jobs in threads have not ended")
+    end(EXIT_REPLACE)
 
 
 def say(connection: socket.socket, **message: Any) -> None:

@@ -51,6 +51,7 @@ class Consumer:
         settled: Callable[[Running, Outcome], None],
         changed: Callable[[], None],
         others_turn: Callable[[], None],
+        broken: Callable[[BaseException], None],
     ) -> None:
         """Make a consumer.
 
@@ -67,6 +68,7 @@ class Consumer:
             settled: is told of each execution whose outcome was written.
             changed: is told when slots are free or the queue has become idle.
             others_turn: is told when a slot is free that another queue is to have first.
+            broken: is told when it cannot go on.
         """
         self.keys = keys
         self.running: dict[str, Running] = {}
@@ -83,6 +85,7 @@ class Consumer:
         self._settled = settled
         self._changed = changed
         self._others_turn = others_turn
+        self._broken = broken
         self._request = 0
         self._outcomes: list[tuple[Running | None, Settlement]] = []
         self._speaking: deque[JobContext] = deque()
@@ -97,6 +100,7 @@ class Consumer:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._ending: set[asyncio.Task[None]] = set()
 
     def start(self, waiting: bool) -> None:
         """Begin to take jobs.
@@ -110,6 +114,8 @@ class Consumer:
         self._tasks = [asyncio.create_task(self._pump(), name=f"jobqueue-pump-{self.keys.queue}")]
         if waiting:
             self._tasks.append(asyncio.create_task(self._wait_for_work(), name=f"jobqueue-wait-{self.keys.queue}"))
+        for task in self._tasks:
+            task.add_done_callback(self._check_end)
 
     def poke(self) -> None:
         """Look for work: there may be some."""
@@ -146,6 +152,14 @@ class Consumer:
             self.poke()
             self._idle.set()
 
+    def _check_end(self, task: "asyncio.Task[None]") -> None:
+        """Say that the queue is served no more, if that was not wanted: in silence, jobs would stay active for ever."""
+        if task in self._ending:
+            return
+        error = RuntimeError(f"somebody has cancelled {task.get_name()}") if task.cancelled() else task.exception()
+        if error is not None:
+            self._broken(error)
+
     async def shut(self) -> None:
         """Take no more jobs. What the server may have handed out meanwhile goes back."""
         self._open = False
@@ -153,6 +167,7 @@ class Consumer:
         self._slots.sated(self.keys.queue)
         await self._waiter.stop()
         for task in self._tasks[1:]:
+            self._ending.add(task)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         self._landed = bool(self._tasks)
@@ -160,6 +175,7 @@ class Consumer:
 
     async def stop(self) -> None:
         """End. Outcomes that have not been written are dropped."""
+        self._ending.update(self._tasks)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

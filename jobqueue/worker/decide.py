@@ -77,7 +77,7 @@ def decide(ended: Returned | Raised, terms: Terms, stop: Stop | None = None) -> 
         case Snooze(delay=delay):
             return Snoozed(delay)
         case Cancel(reason=reason):
-            return Cancelled("" if reason is None else _plain(reason, MESSAGE_LIMIT))
+            return Cancelled("" if reason is None else plain(reason, MESSAGE_LIMIT))
         case RetryAfter(delay=delay):
             return _failure(error, terms, delay)
     match stop:
@@ -96,7 +96,7 @@ def error_text(error: BaseException) -> ErrorText:
     kind = type(error)
     known = kind.__module__ == "builtins" or kind.__module__.startswith("jobqueue.")
     name = kind.__qualname__ if known else f"{kind.__module__}.{kind.__qualname__}"
-    return ErrorText(name, _plain(error, MESSAGE_LIMIT), _traceback(error))
+    return ErrorText(name, plain(error, MESSAGE_LIMIT), _traceback(error))
 
 
 def _failure(error: BaseException, terms: Terms, delay: float | None = None) -> Outcome:
@@ -135,9 +135,9 @@ def _signal_within(error: BaseException) -> Signal | None:
 def _traceback(error: BaseException) -> str:
     try:
         text = "".join(traceback.format_exception(type(error), error, _users_frames(error)))
-    except Exception:  # formatting calls the exception's own methods; without a traceback the job is settled as well
+    except BaseException:  # formatting calls the exception's own methods; without a traceback the job is settled too
         return ""
-    return _plain(text, TRACEBACK_LIMIT)
+    return plain(text, TRACEBACK_LIMIT)
 
 
 def _users_frames(error: BaseException) -> TracebackType | None:
@@ -147,11 +147,11 @@ def _users_frames(error: BaseException) -> TracebackType | None:
     return frame
 
 
-def _plain(value: object, limit: int) -> str:
+def plain(value: object, limit: int) -> str:
     """Return the text of anything, of bounded length, and such that it can be written as JSON."""
     try:
         text = str(value)
-    except Exception as broken:  # a user's __str__ may raise anything, and the job must be settled all the same
+    except BaseException as broken:  # a user's __str__ may raise anything, and the job must be settled all the same
         text = f"(its message cannot be read: {type(broken).__name__})"
     # The name of a file, for one, may hold bytes that are no text.
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -56,6 +56,10 @@ class Supervision(Protocol):
         """End at once, without another word. May be called from any thread."""
         ...
 
+    def crash(self) -> None:
+        """End at once, as if killed: the jobs are lost."""
+        ...
+
 
 class Engine:
     """The parts of a worker process.
@@ -67,6 +71,7 @@ class Engine:
         processes: runs jobs in processes of their own; None if the application cannot be found by another process.
         log: is told what happens.
         supervision: whoever replaces this process when it cannot go on; None if nobody does.
+        failed: is told, if nobody does, what has gone wrong.
     """
 
     def __init__(
@@ -78,11 +83,13 @@ class Engine:
         processes: ProcessExecutor | None,
         log: WorkerLog,
         supervision: Supervision | None,
+        failed: Callable[[BaseException], None],
     ) -> None:
         settings, server, now = jobs.settings, jobs.connections.server, jobs.connections.now
         self._jobs = jobs
         self._log = log
         self._supervision = supervision
+        self._failed = failed
         self._queues = [jobs.keys(name) for name in queues]
         self._concurrency = concurrency
         self._started_up = False
@@ -151,6 +158,7 @@ class Engine:
                 settled=self._settled,
                 changed=self._changed,
                 others_turn=self._others_turn,
+                broken=self._broke,
             )
             for keys in self._queues
         }
@@ -337,6 +345,14 @@ class Engine:
             self._log.server_trouble(error)  # the next heartbeat finds no lease, and this is tried again
         else:
             self._resume()
+
+    def _broke(self, error: BaseException) -> None:
+        """End a process whose machinery has failed, so that its jobs are counted as lost and run elsewhere."""
+        self._log.broken(error)
+        if self._supervision is not None:
+            self._supervision.crash()
+        else:
+            self._failed(error)
 
     def _stuck(self, count: int) -> None:
         if self._supervision is not None and count >= max(1, self._concurrency // 2):

@@ -57,7 +57,7 @@ class Notifier:
         for hook in hooks:
             try:
                 result = hook(event)
-            except Exception as error:  # a hook must not break a job
+            except BaseException as error:  # a hook must not break a job, nor what takes the next one
                 self._log.hook_failed(hook, error)
                 continue
             if inspect.isawaitable(result):

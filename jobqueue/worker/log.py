@@ -176,6 +176,10 @@ class WorkerLog:
         """A user's hook raised."""
         self._logger.error("the hook %s failed: %s", getattr(hook, "__qualname__", hook), _brief(error_text(error)))
 
+    def broken(self, error: BaseException) -> None:
+        """A part failed without which no job is taken or settled."""
+        self._logger.critical("the worker cannot go on, and ends: %s", error, exc_info=error)
+
     def loop_failed(self, name: str, error: BaseException) -> None:
         """A background activity failed in a way that nobody expected."""
         self._logger.error("the %s failed and is tried again: %s", name, error, exc_info=error)

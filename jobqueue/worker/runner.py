@@ -17,7 +17,7 @@ from jobqueue.signature import UnreadableArguments, UnwritableResult
 from jobqueue.store.claims import BESIDE_OTHERS, Claimed
 from jobqueue.task import Task
 from jobqueue.version import __version__
-from jobqueue.worker.decide import Raised, Returned, Stop, Terms, decide
+from jobqueue.worker.decide import MESSAGE_LIMIT, Raised, Returned, Stop, Terms, decide, plain
 from jobqueue.worker.executors.process import ProcessExecutor
 from jobqueue.worker.executors.thread import ThreadExecutor
 from jobqueue.worker.log import WorkerLog
@@ -83,6 +83,9 @@ class Runner:
             terms = self._terms(task, specification, claimed)
         except (UnreadableArguments, InvalidOption, UnknownOption) as error:
             return Parked(task.name, task.signature.fingerprint, str(error))
+        except Exception as error:  # a type of the user's may raise anything when it is made from its JSON
+            reason = f"its arguments cannot be read: {plain(f'{type(error).__name__}: {error}', MESSAGE_LIMIT)}"
+            return Parked(task.name, task.signature.fingerprint, reason)
 
         context = JobContext(
             id=claimed.id,

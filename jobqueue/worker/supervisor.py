@@ -172,6 +172,10 @@ class Supervisor:
         for message in child.messages():
             if "ready" in message:
                 child.ready = self._ever_ready = True
+            elif "done" in message:
+                child.done = True
+            elif "replace" in message:
+                child.replaced = True
             elif "failed" in message:
                 self._log.failed_to_start(message["failed"])
             else:
@@ -187,13 +191,15 @@ class Supervisor:
         child.connection.close()
         slot.child = None
         cause = _cause(code)
-        orderly = child.asked or code in (0, EXIT_REPLACE)
+        # A job may end its process with any code: only what the process has said of its end counts.
+        done = code == 0 and child.done
+        orderly = child.asked or done or (code == EXIT_REPLACE and child.replaced)
         # Whoever kills it with -9, be it the kernel, says nothing of whether it can start.
         able = child.ready or code == -signal.SIGKILL
-        if code != 0:
+        if not done:
             outcome = Interrupted("its worker was stopped") if orderly else Lost(f"its worker process {cause}")
             self._give_back(child, outcome)
-        if code == 0 and self._assignment.burst:
+        if done and self._assignment.burst:
             slot.wanted = False
         if not slot.wanted or orderly:
             slot.not_before = 0.0
@@ -275,12 +281,15 @@ class _Child:
             process_group=0,
         )
         theirs.close()
-        self.connection.sendall(assignment.to_json() + b"\n")
+        with contextlib.suppress(OSError):  # it has been killed already
+            self.connection.sendall(assignment.to_json() + b"\n")
         self.connection.setblocking(False)
         self.ids: list[str] = []
         self.facts: dict[str, Any] = {}
         self.ready = False
         self.asked = False
+        self.done = False
+        self.replaced = False
         self.silent = False
         self.kill_at = math.inf
         self._started = time.monotonic()

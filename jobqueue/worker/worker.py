@@ -68,6 +68,7 @@ class Worker:
         self.burst = burst
         self.shutdown_timeout = seconds(shutdown_timeout, "shutdown_timeout")
         self._supervision: Supervision | None = None
+        self._error: BaseException | None = None
         self._log = WorkerLog()
         self.left_running = 0
         self._engine: Engine | None = None
@@ -117,6 +118,10 @@ class Worker:
             self._hurry.set()
         self._stopping.set()
 
+    def _failed(self, error: BaseException) -> None:
+        self._error = error
+        self._stopping.set()
+
     async def __aenter__(self) -> Self:
         try:
             await self._start()
@@ -150,6 +155,7 @@ class Worker:
             processes=ProcessExecutor(reference) if reference else None,
             log=self._log,
             supervision=self._supervision,
+            failed=self._failed,
         )
         # The server may be away for long: a worker that is told to stop must not wait for it.
         await self._unless_stopped(self._engine.start(waiting=not self.burst))
@@ -160,6 +166,8 @@ class Worker:
             await self._unless_stopped(self._engine.drained())
         else:
             await self._stopping.wait()
+        if self._error is not None:
+            raise RuntimeError("the worker could not go on") from self._error
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
         """Do some work, until it is done or the worker is told to stop."""

@@ -44,6 +44,30 @@ def leave() -> None:
 """
 
 
+APP += """
+@jobs.task
+async def leave_quietly() -> None:
+    os._exit(0)
+
+@jobs.task
+async def leave_in_a_task() -> None:
+    async def leave():
+        sys.exit("bad configuration")
+    await asyncio.wait_for(leave(), 5)
+
+@jobs.task
+async def stop_the_loop() -> None:
+    asyncio.get_running_loop().stop()
+    await asyncio.sleep(60)
+
+@jobs.task
+async def cancel_everything() -> None:
+    for task in asyncio.all_tasks():
+        task.cancel()
+    await asyncio.sleep(60)
+"""
+
+
 @pytest.fixture(autouse=True)
 def app(application: Callable[..., None]) -> None:
     """Write the application."""
@@ -138,3 +162,12 @@ def test_a_job_that_kills_its_process_fails_and_those_beside_it_complete(
         assert job.info().counts.lost < 3
     worker.signal(signal.SIGTERM)
     assert worker.code() == 0
+
+
+@pytest.mark.parametrize("task", ["leave_quietly", "leave_in_a_task", "stop_the_loop", "cancel_everything"])
+def test_a_job_that_ends_its_worker_in_another_way_is_lost_too_and_has_failed(start, enqueue, task):
+    handle = enqueue(task)
+    worker = start("worker", "app:jobs", "-b", "-c", "1")
+    assert worker.code(40) == 0
+    info = handle.info()
+    assert (info.state, info.counts.lost, info.counts.interrupted) == (JobState.FAILED, 3, 0), worker.log

@@ -246,3 +246,18 @@ async def test_threads_are_used_again(jobs, working):
         for _ in range(10):
             await (await where.aenqueue()).aresult(5)
     assert len(names) <= 2
+
+
+async def test_a_hook_may_raise_anything(jobs, working, caplog):
+    @jobs.on("completed")
+    def tell(event) -> None:
+        raise Snooze(5)
+
+    @jobs.task
+    async def work() -> str:
+        return "done"
+
+    async with working():
+        for _ in range(2):
+            assert await (await work.aenqueue()).aresult(10) == "done"
+        await await_until(lambda: caplog.text.count("tell failed") == 2, "both are logged")

@@ -1,6 +1,7 @@
 """A job that a worker cannot run waits for one that can."""
 
 import pytest
+from pydantic import BaseModel
 from waiting import await_until
 from working import worker_of
 
@@ -102,3 +103,24 @@ async def test_an_option_that_cannot_be_read_parks_the_job(jobs, working):
     await client.hset(jobs.keys("default")["jobs"], handle.id, text)
     async with working():
         assert "attempts" in await await_until(lambda: parked(handle), "it is parked")
+
+
+class Picky(BaseModel):
+    n: int
+
+    def model_post_init(self, context) -> None:
+        if self.n < 0:
+            raise LookupError("\udcff")
+
+
+async def test_arguments_that_break_what_reads_them_are_parked_and_harm_nobody(jobs, working):
+    @jobs.task
+    async def take(value: Picky) -> int:
+        return value.n
+
+    handle = await take.aenqueue(Picky(n=1))
+    text = b'{"at":1,"task":"take","args":{"value":{"n":-1}}}'
+    await jobs.connections.async_client().redis.hset(jobs.keys("default")["jobs"], handle.id, text)
+    async with working():
+        assert "LookupError" in await await_until(lambda: parked(handle), "it is parked")
+        assert await (await take.aenqueue(Picky(n=2))).aresult(10) == 2

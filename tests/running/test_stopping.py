@@ -296,3 +296,18 @@ async def test_a_burst_drains_and_ends(jobs):
 async def test_an_idle_burst_ends_at_once(jobs):
     await asyncio.wait_for(Worker(jobs, burst=True).arun(), 10)
     await jobs.aclose()
+
+
+async def test_a_worker_whose_machinery_breaks_does_not_go_on_in_silence(jobs, monkeypatch, caplog):
+    def broken(*args, **kwargs):
+        raise ZeroDivisionError("broken")
+
+    @jobs.task
+    async def work() -> None: ...
+
+    monkeypatch.setattr("jobqueue.worker.runner.Runner.start", broken)
+    await work.aenqueue()
+    with pytest.raises(RuntimeError, match="could not go on"):
+        await asyncio.wait_for(Worker(jobs, shutdown_timeout=0).arun(), 20)
+    assert "broken" in caplog.text
+    await jobs.aclose()
