@@ -45,6 +45,7 @@ if typing.TYPE_CHECKING:
         TaskNotIncluded,
         UnknownOption,
         UnknownTask,
+        UnreadableResult,
     )
     from jobqueue.events import JobEnded, JobEvent, JobStarted
     from jobqueue.handle import JobHandle
@@ -105,6 +106,7 @@ __all__ = [
     "TaskSet",
     "UnknownOption",
     "UnknownTask",
+    "UnreadableResult",
     "__version__",
     "current_job",
 ]
@@ -116,6 +118,7 @@ _HOMES = {
         "EmbeddedServerError InvalidArguments InvalidJob InvalidName InvalidOption InvalidURL JobCancelled JobConflict"
         " JobFailed JobNotFound JobQueueError JobTimeout NotInsideJob PayloadTooLarge ResultTimeout ServerError"
         " ServerFull ServerRefused ServerUnavailable TaskAlreadyDefined TaskNotIncluded UnknownOption UnknownTask"
+        " UnreadableResult"
     ),
     "events": "JobEnded JobEvent JobStarted",
     "handle": "JobHandle",

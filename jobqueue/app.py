@@ -83,12 +83,14 @@ class JobQueue(TaskSet):
         now: Now = server_time,
     ) -> None:
         super().__init__()
-        self.settings = Settings(prefix, queue, retention or Retention(), max_payload, lease, max_lost)
+        self.settings = Settings(
+            prefix, queue, Retention() if retention is None else retention, max_payload, lease, max_lost
+        )
         self.hooks = Hooks()
         self._url = url
         self.connections = Connections(lambda: server_at(self.url), now)
         self.layers: list[Middleware] = []
-        self._enlisted: dict[str, float] = {}
+        self._enlist_again: dict[str, float] = {}
 
     def __repr__(self) -> str:
         return f"<JobQueue {self.settings.prefix}: {len(self)} tasks>"
@@ -186,12 +188,14 @@ class JobQueue(TaskSet):
         """
         keys, job = self._new_job(draft)
         self.connections.run_many(self._calls({keys: [job]}))
+        self._enlist([keys])
         return JobHandle(job.id, keys, self.connections, draft.decode)
 
     async def aenqueue(self, draft: Draft[R]) -> JobHandle[R]:
         """See ``enqueue``."""
         keys, job = self._new_job(draft)
         await self.connections.arun_many(self._calls({keys: [job]}))
+        self._enlist([keys])
         return JobHandle(job.id, keys, self.connections, draft.decode)
 
     def enqueue_many(self, drafts: Iterable[Draft[R]]) -> list[JobHandle[R]]:
@@ -213,6 +217,7 @@ class JobQueue(TaskSet):
         handles: list[JobHandle[R]] = []
         for part, by_queue in self._parts(drafts):
             self.connections.run_many(self._calls(by_queue))
+            self._enlist(by_queue)
             handles += part
         return handles
 
@@ -221,6 +226,7 @@ class JobQueue(TaskSet):
         handles: list[JobHandle[R]] = []
         for part, by_queue in self._parts(drafts):
             await self.connections.arun_many(self._calls(by_queue))
+            self._enlist(by_queue)
             handles += part
         return handles
 
@@ -332,13 +338,18 @@ class JobQueue(TaskSet):
         if handles:
             yield handles, by_queue
 
+    def _enlist(self, queues: Iterable[QueueKeys]) -> None:
+        """Remember that queues have been named to the server."""
+        for keys in queues:
+            if time.monotonic() > self._enlist_again.get(keys.queue, -math.inf):
+                self._enlist_again[keys.queue] = time.monotonic() + ENLIST_EVERY
+
     def _calls(self, by_queue: _ByQueue) -> list[Call[Any]]:
         calls: list[Call[Any]] = []
         for keys, new in by_queue.items():
             # Said again now and then, because somebody may have emptied the server meanwhile.
-            if time.monotonic() - self._enlisted.get(keys.queue, -math.inf) > ENLIST_EVERY:
+            if time.monotonic() > self._enlist_again.get(keys.queue, -math.inf):
                 calls.append(claims.enlist(registry(self.settings.prefix), keys.queue))
-                self._enlisted[keys.queue] = time.monotonic()
             calls += [jobs.add(keys, new[start : start + jobs.CHUNK]) for start in range(0, len(new), jobs.CHUNK)]
         return calls
 

@@ -17,6 +17,7 @@
     ├── JobCancelled             the result was asked of a job that was cancelled
     ├── JobTimeout               an attempt took longer than its timeout; it ends in the job's history
     ├── ResultTimeout            (TimeoutError) the job did not end while somebody waited for it
+    ├── UnreadableResult         (ValueError) the result does not fit the annotation of its task
     ├── NotInsideJob             (LookupError) current_job() was called outside a job
     ├── ServerError              what Redis answered
     │   ├── ServerUnavailable    no answer, or one that says "not now": try again later
@@ -134,6 +135,10 @@ class JobTimeout(JobQueueError):
 
 class ResultTimeout(JobQueueError, TimeoutError):
     """The job did not end in time. It goes on; ask again."""
+
+
+class UnreadableResult(JobQueueError, ValueError):
+    """The stored result does not fit the annotation of its task: the function returned something else, or changed."""
 
 
 class NotInsideJob(JobQueueError, LookupError):

@@ -93,6 +93,7 @@ class JobHandle(Generic[R_co]):
             JobCancelled: it was cancelled.
             ResultTimeout: it has not ended in time. It goes on; ask again.
             JobNotFound: it was removed, or its retention has passed.
+            UnreadableResult: what it returned does not fit the annotation.
         """
         with closing(self._connections.ended([(self._keys, self.id)], timeout)) as ended:
             for _, watched in ended:

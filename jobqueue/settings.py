@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobqueue.durations import seconds
-from jobqueue.errors import InvalidOption
+from jobqueue.errors import InvalidName, InvalidOption
 from jobqueue.names import check_name
 from jobqueue.retention import Retention
 
@@ -34,6 +34,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_name(self.prefix, "prefix")
+        if ":" in self.prefix:
+            # Else prefix "a" with queue "b:c", and prefix "a:b" with queue "c", would be one.
+            raise InvalidName(
+                f"prefix {self.prefix!r}: a colon separates the prefix from the queue, so it must have none"
+            )
+        if not isinstance(self.retention, Retention):
+            raise InvalidOption(f"retention must be a Retention(...), not {self.retention!r}")
         check_name(self.queue, "queue")
         object.__setattr__(self, "lease", seconds(self.lease, "lease"))
         if not 1 <= self.lease <= 3600:

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, c
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from jobqueue.errors import InvalidArguments, InvalidOption
+from jobqueue.errors import InvalidArguments, InvalidOption, UnreadableResult
 
 M = TypeVar("M", bound=type[BaseModel])
 
@@ -158,7 +158,8 @@ class Signature:
         result = self._result
         try:
             try:
-                text = result.__pydantic_serializer__.to_json(result.__pydantic_validator__.validate_python(value))
+                valid = result.__pydantic_validator__.validate_python(value)
+                text = result.__pydantic_serializer__.to_json(valid, by_alias=True)
             except ValidationError:
                 # The annotation is wrong. The work is done all the same, so the result is kept as well as it can be.
                 text = to_json(value, bytes_mode="base64", inf_nan_mode="strings")
@@ -171,12 +172,12 @@ class Signature:
         """Return a result as the annotated type.
 
         Raises:
-            ValueError: the stored result does not fit the annotation.
+            UnreadableResult: the stored result does not fit the annotation.
         """
         try:
             return self._result.__pydantic_validator__.validate_json(text).root
         except ValidationError as error:
-            raise ValueError(f"the result does not fit the annotation of {self._name}(): {error}") from None
+            raise UnreadableResult(f"the result does not fit the annotation of {self._name}(): {error}") from None
 
     @cached_property
     def fingerprint(self) -> str:

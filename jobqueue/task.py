@@ -94,7 +94,7 @@ class Task(Generic[P, R]):
         bound._options = _merged(self._options, JobSettings.of(options))
         return bound
 
-    def draft(self, *args: P.args, **kwargs: P.kwargs) -> Draft[R]:
+    def draft(self, /, *args: P.args, **kwargs: P.kwargs) -> Draft[R]:
         """Return a job with these arguments, checked but not enqueued.
 
         Raises:
@@ -110,7 +110,7 @@ class Task(Generic[P, R]):
         """
         return self._draft(self.signature.encode_json(arguments))
 
-    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
+    def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
         """Enqueue a job with these arguments.
 
         Returns:
@@ -124,7 +124,7 @@ class Task(Generic[P, R]):
         """
         return self._application().enqueue(self.draft(*args, **kwargs))
 
-    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
+    async def aenqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
         """Enqueue a job from asyncio; otherwise as ``enqueue``."""
         return await self._application().aenqueue(self.draft(*args, **kwargs))
 
@@ -166,7 +166,7 @@ class Task(Generic[P, R]):
 class SyncTask(Task[P, R]):
     """A task made from a plain function."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function, here and now."""
         result: R = self.function(*args, **kwargs)
         return result
@@ -175,7 +175,7 @@ class SyncTask(Task[P, R]):
 class AsyncTask(Task[P, R]):
     """A task made from an ``async`` function."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """Call the function, here and now."""
         result: Coroutine[Any, Any, R] = self.function(*args, **kwargs)
         return result

@@ -59,7 +59,7 @@ def _print_queues(queues: list[QueueInfo]) -> None:
         ]
         oldest = "-" if queue.oldest_age is None else format_duration(queue.oldest_age)
         if queue.parked:
-            oldest += click.style(f"  ({queue.parked} parked: no worker can run them)", fg="yellow")
+            oldest += click.style(f"  ({queue.parked} parked: they wait for a worker that knows them)", fg="yellow")
         rows.append([name, *counts, oldest])
     print_table(columns, rows, right=[state.value.upper() for state in states])
 

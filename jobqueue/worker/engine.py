@@ -11,7 +11,7 @@ from typing import Protocol
 from jobqueue.app import JobQueue
 from jobqueue.errors import JobTimeout, ServerError
 from jobqueue.outcome import Outcome
-from jobqueue.store.claims import Settlement, settle, unpark
+from jobqueue.store.claims import Settlement, settle
 from jobqueue.store.client import AsyncClient, SyncClient
 from jobqueue.store.inspect import eviction
 from jobqueue.store.keys import QueueKeys
@@ -31,6 +31,7 @@ from jobqueue.worker.reaper import Reaper
 from jobqueue.worker.runner import UNREADABLE, Runner
 from jobqueue.worker.running import Running
 from jobqueue.worker.slots import Slots
+from jobqueue.worker.unparker import Unparker
 from jobqueue.worker.waiter import Waiter
 from jobqueue.worker.watchdog import Watchdog
 
@@ -127,6 +128,12 @@ class Engine:
         self._loops: list[Loop] = [
             self._pruner,
             self._promoter,
+            Unparker(
+                self._queues,
+                [*((task.name, task.signature.fingerprint) for task in jobs), (UNREADABLE, __version__)],
+                self._client,
+                log,
+            ),
             Reaper(
                 self._queues,
                 lease=settings.lease,
@@ -177,7 +184,6 @@ class Engine:
         await start_up(self._jobs)
         self._started_up = True
         await self._membership.join()
-        await self._unpark()
         for loop in self._loops:
             loop.start()
         self._watchdog.start()
@@ -277,15 +283,6 @@ class Engine:
         await asyncio.gather(*waits, return_exceptions=True)
         return condition()
 
-    async def _unpark(self) -> None:
-        known = [(task.name, task.signature.fingerprint) for task in self._jobs] + [(UNREADABLE, __version__)]
-        for keys in self._queues:
-            total = 0
-            while count := await self._client.run(unpark(keys, known)):
-                total += count
-            if total:
-                self._log.unparked(keys.queue, total)
-
     # -- what the parts say ------------------------------------------------------------------------------------------
 
     def _begun(self, running: Running) -> None:
@@ -340,7 +337,6 @@ class Engine:
         try:
             old = await self._membership.rejoin()
             self._log.lease_lost(old, self._membership.id, len(running))
-            await self._unpark()
         except ServerError as error:
             self._log.server_trouble(error)  # the next heartbeat finds no lease, and this is tried again
         else:

@@ -60,6 +60,7 @@ PUBLIC = [
     "TaskSet",
     "UnknownOption",
     "UnknownTask",
+    "UnreadableResult",
     "__version__",
     "current_job",
 ]

@@ -89,7 +89,7 @@ def test_workers_are_shown_with_what_they_run(
     queues = {queue["name"]: queue for queue in as_json.json["queues"]}
     assert (queues["mail"]["active"], queues["mail"]["waiting"], queues["mail"]["parked"]) == (1, 1, 1)
     assert queues["mail"]["workers"] == 1
-    assert "(1 parked: no worker can run them)" in text.out
+    assert "(1 parked: they wait for a worker that knows them)" in text.out
     line = text.out.splitlines()[-1]
     assert line.split()[:2] == [shown["id"], "default,mail"]
     assert " 1/3 " in line

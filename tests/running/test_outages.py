@@ -133,6 +133,17 @@ async def _enqueue_and_close(jobs, task):
         await jobs.aclose()
 
 
+def test_a_queue_is_named_to_the_server_though_the_first_attempt_failed(mortal):
+    jobs = JobQueue(mortal.url)
+    mortal.kill()
+    with pytest.raises(ServerUnavailable):
+        jobs.queue("mail").enqueue("send")
+    mortal.start()
+    jobs.queue("mail").enqueue("send")
+    assert jobs.queues() == ("mail",)
+    jobs.close()
+
+
 def test_a_short_absence_is_waited_out(mortal):
     jobs = JobQueue(mortal.url)
 

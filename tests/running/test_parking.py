@@ -124,3 +124,18 @@ async def test_arguments_that_break_what_reads_them_are_parked_and_harm_nobody(j
     async with working():
         assert "LookupError" in await await_until(lambda: parked(handle), "it is parked")
         assert await (await take.aenqueue(Picky(n=2))).aresult(10) == 2
+
+
+async def test_jobs_return_to_a_worker_that_was_there_before_they_were_parked(jobs, monkeypatch):
+    monkeypatch.setattr("jobqueue.worker.unparker.EVERY", 0.01)
+    newer = JobQueue("memory://")
+    newer.connections._server = jobs.connections.server
+
+    @newer.task
+    async def work(n: int) -> int:
+        return n
+
+    # Both are there from the beginning, and only one knows the task.
+    async with worker_of(jobs, queues=["default"]), worker_of(newer):
+        handles = await newer.aenqueue_many(work.draft(n) for n in range(40))
+        assert await newer.aresults(handles, 20) == list(range(40))

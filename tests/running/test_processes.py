@@ -60,6 +60,17 @@ def blocked(started: str) -> None:
     while True:
         pass
 
+@jobs.task(**TASK, timeout=0.5)
+def forks(pid: str, die: bool) -> None:
+    child = os.fork()
+    if not child:
+        time.sleep(60)
+        os._exit(0)
+    Path(pid).write_text(str(child))
+    if die:
+        os.kill(os.getpid(), 9)
+    os.waitpid(child, 0)
+
 @jobs.task(**TASK)
 def crash() -> None:
     ctypes.string_at(0)
@@ -165,6 +176,20 @@ async def test_a_job_that_kills_its_process_is_lost_three_times_and_has_failed(a
         assert info.counts == Counts(lost=3)
         # Nothing but that process suffered.
         assert await (await app.whoami.aenqueue()).aresult(20)
+
+
+@pytest.mark.parametrize(("die", "cause"), [(False, "JobTimeout"), (True, "SIGKILL")])
+async def test_what_a_job_has_forked_ends_with_it(app, tmp_path, die, cause):
+    async with worker_of(app.jobs, concurrency=1):
+        handle = await app.forks.aenqueue(str(tmp_path / "pid"), die)
+        with pytest.raises(JobFailed, match=cause):
+            await handle.aresult(20)
+        forked = int((tmp_path / "pid").read_text())
+        await await_until(lambda: _ended(forked), "what it has forked has ended")
+
+
+def _ended(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 async def test_a_signal_crosses_over(app, tmp_path):

@@ -10,10 +10,10 @@ from typing import TypedDict
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from waiting import await_until
 
-from jobqueue import JobFailed, JobState, NotInsideJob, TaskSet, current_job
+from jobqueue import JobFailed, JobState, NotInsideJob, TaskSet, UnreadableResult, current_job
 
 
 class Colour(Enum):
@@ -216,3 +216,35 @@ async def test_a_busy_queue_does_not_starve_another(jobs, working):
         await handle.aresult(10)
         await await_until(lambda: len(order) == 101, "all jobs have run")
     assert order.index("quiet") < 10
+
+
+class Aliased(BaseModel):
+    user_id: int = Field(alias="userId")
+
+
+async def test_a_result_with_aliases_is_read_back(jobs, working):
+    @jobs.task
+    async def get() -> list[Aliased | None]:
+        return [Aliased(userId=7), None]
+
+    async with working():
+        assert await (await get.aenqueue()).aresult(5) == [Aliased(userId=7), None]
+
+
+async def test_a_result_that_does_not_fit_is_said_to_be_unreadable(jobs, working):
+    @jobs.task
+    async def wrong() -> int:
+        return "seven"
+
+    async with working():
+        handle = await wrong.aenqueue()
+        with pytest.raises(UnreadableResult, match="wrong"):
+            await handle.aresult(5)
+        assert await handle.astate() is JobState.COMPLETED
+
+
+def test_a_parameter_may_be_called_self(jobs):
+    @jobs.task
+    def touch(self: int) -> None: ...
+
+    assert touch.enqueue(self=3).info().args == {"self": 3}

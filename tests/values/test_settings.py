@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from jobqueue.errors import InvalidName, InvalidOption
+from jobqueue.app import JobQueue
+from jobqueue.errors import InvalidJob, InvalidName, InvalidOption
 from jobqueue.retention import Keep, Retention
 from jobqueue.settings import DEFAULT_URL, Settings, find_url
 
@@ -83,3 +84,16 @@ def test_what_a_setting_may_be_at_most_and_at_least(member, value):
 def test_a_setting_that_cannot_work_is_refused(member, value, error):
     with pytest.raises(error, match=member):
         Settings(**{member: value})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"prefix": "a:b"}, "must have none"),
+        ({"retention": 5}, "must be a Retention"),
+        ({"retention": 0}, "must be a Retention"),
+    ],
+)
+def test_what_would_go_wrong_later_is_refused(settings, message):
+    with pytest.raises(InvalidJob, match=message):
+        JobQueue(**settings)

@@ -29,6 +29,10 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: None)
     connection = socket.socket(fileno=int(sys.argv[1]))
+    # What a job starts must not hold it: the worker takes its end for ours.
+    connection.set_inheritable(False)
+    held = [connection.fileno()]
+    os.register_at_fork(after_in_child=lambda: os.close(held.pop()) if held else None)
     # Before there is an event loop: modules may do anything when they are imported.
     reference = AppReference.from_json(_first_line(connection))
     threading.Thread(target=_end_with, args=(connection.fileno(),), name="jobqueue-end", daemon=True).start()

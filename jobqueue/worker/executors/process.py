@@ -19,6 +19,9 @@ STARTING_AT_ONCE = max(2, os.cpu_count() or 1)
 READY_TIMEOUT = 60.0
 """Seconds that a process may take to import the application."""
 
+LAST_WORDS = 0.2
+"""Seconds to read what a process has said before it ended."""
+
 LEAVE_TIMEOUT = 1.0
 """Seconds that an idle process has to end."""
 
@@ -149,7 +152,7 @@ class _Process:
         with contextlib.suppress(ConnectionError):
             self._writer.write(pack_job(running.context.queue, running.claimed, now))
             await self._writer.drain()
-            while line := await self._reader.readline():
+            while line := await self._line():
                 message = unpack(line)
                 if not isinstance(message, tuple):
                     return message
@@ -157,10 +160,25 @@ class _Process:
         await self._process.wait()
         return None
 
+    async def _line(self) -> bytes:
+        """Return what it says next; nothing if it has ended, even if processes that it has forked hold the socket."""
+        reading = asyncio.ensure_future(self._reader.readline())
+        ending = asyncio.ensure_future(self._process.wait())
+        try:
+            await asyncio.wait((reading, ending), return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                # Its last words may be on their way.
+                await asyncio.wait((reading,), timeout=LAST_WORDS)
+            return reading.result() if reading.done() else b""
+        finally:
+            reading.cancel()
+            ending.cancel()
+
     def kill(self) -> None:
+        """Kill it, and what it has started."""
         self.killed = True
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     async def leave(self) -> None:
         """Let an idle process run its shutdown hooks, and end."""
