@@ -1,6 +1,7 @@
 """A process that runs the jobs it is given, one at a time: ``python -m jobqueue.worker.executors.child FD``."""
 
 import asyncio
+import contextlib
 import os
 import select
 import signal
@@ -93,8 +94,9 @@ class _Orders:
         return line
 
     async def _read(self) -> None:
-        while line := await self._reader.readline():
-            self._lines.put_nowait(line)
+        with contextlib.suppress(OSError):  # a connection that is reset has ended too
+            while line := await self._reader.readline():
+                self._lines.put_nowait(line)
         if not self._idle:
             os._exit(1)
         self._lines.put_nowait(b"")
