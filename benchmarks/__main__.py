@@ -1,14 +1,14 @@
-"""Runs all benchmarks, one after the other: ``python benchmarks``."""
+"""Runs all benchmarks, one after the other, each in a process of its own: ``python benchmarks``."""
 
-import runpy
+import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(HERE))
+    codes = []
     for name in ("throughput", "latency", "kills"):
-        print(f"\n## {name}")
-        sys.stdout.flush()
-        runpy.run_path(str(HERE / f"{name}.py"), run_name="__main__")
+        print(f"\n## {name}", flush=True)
+        codes.append(subprocess.run([sys.executable, str(HERE / f"{name}.py")], check=False).returncode)
+    sys.exit(max(codes))
