@@ -32,9 +32,3 @@ def new_id() -> str:
     no prefix can be shortened at a prompt, and because every bit then counts against a collision.
     """
     return b64encode(os.urandom(10), b"Zz")[:14].decode("ascii")
-
-
-def new_ids(count: int) -> list[str]:
-    """Return many new job ids with one call to the system's random source."""
-    noise = os.urandom(10 * count)
-    return [b64encode(noise[at : at + 10], b"Zz")[:14].decode("ascii") for at in range(0, 10 * count, 10)]

@@ -125,15 +125,12 @@ class Engine:
         )
         self._pruner = Pruner(self._queues, settings.retention, self._client, log)
         self._promoter = Promoter(self._queues, self._client, log)
+        known = [*((task.name, task.signature.fingerprint) for task in jobs), (UNREADABLE, __version__)]
+        self._unparker = Unparker(self._queues, known, self._client, log)
         self._loops: list[Loop] = [
             self._pruner,
             self._promoter,
-            Unparker(
-                self._queues,
-                [*((task.name, task.signature.fingerprint) for task in jobs), (UNREADABLE, __version__)],
-                self._client,
-                log,
-            ),
+            self._unparker,
             Reaper(
                 self._queues,
                 lease=settings.lease,
@@ -198,7 +195,7 @@ class Engine:
             pass  # it does not say, or not to us
 
     async def drained(self) -> None:
-        """Return when no job is waiting or running here, and none has become due or was enqueued meanwhile."""
+        """Return when no job is waiting or running here, and none was enqueued, due or parked meanwhile."""
         consumers = self._consumers.values()
         taken = -1
         while True:
@@ -206,6 +203,7 @@ class Engine:
             if taken == (taken := sum(consumer.taken for consumer in consumers)):
                 return
             await self._client.run_many([promote(keys) for keys in self._queues])
+            await self._unparker.tick()
             for consumer in consumers:
                 consumer.poke()
 

@@ -4,9 +4,6 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Literal
-
-LogFormat = Literal["text", "json"]
 
 _FIELDS = ("job_id", "task", "queue", "attempt")
 

@@ -6,6 +6,7 @@ from waiting import await_until
 from working import worker_of
 
 from jobqueue import JobQueue, JobState
+from jobqueue.worker import Worker
 
 
 @pytest.fixture
@@ -139,3 +140,21 @@ async def test_jobs_return_to_a_worker_that_was_there_before_they_were_parked(jo
     async with worker_of(jobs, queues=["default"]), worker_of(newer):
         handles = await newer.aenqueue_many(work.draft(n) for n in range(40))
         assert await newer.aresults(handles, 20) == list(range(40))
+
+
+async def test_a_burst_takes_what_was_parked(jobs, monkeypatch):
+    # The burst itself must look: its loops may come too late.
+    monkeypatch.setattr("jobqueue.worker.unparker.Unparker.start", lambda self: None)
+    newer = JobQueue("memory://")
+    newer.connections._server = jobs.connections.server
+
+    @newer.task
+    async def work() -> str:
+        return "done"
+
+    handle = await newer.queue("default").aenqueue("work", {})
+    async with worker_of(jobs, queues=["default"]):
+        await await_until(lambda: parked(handle), "it is parked")
+    await Worker(newer, burst=True).arun()
+    assert await handle.aresult(1) == "done"
+    await newer.aclose()
