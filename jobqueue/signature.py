@@ -205,6 +205,7 @@ class Signature:
     @cached_property
     def _arguments(self) -> type[BaseModel]:
         # The fields have names of their own, because parameters may be called anything, "model_config" included.
+        # Here and below types are made of values, which type checkers do not follow.
         fields: dict[str, Any] = {}
         for index, parameter in enumerate(self._parameters):
             hint = self._hints.get(parameter.name, Any)

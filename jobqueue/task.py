@@ -249,6 +249,7 @@ class TaskDecorator:
         self._tasks = tasks
         self._options = options
 
+    # As in ``TaskSet.task``.
     @overload
     def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...  # type: ignore[overload-overlap]
     @overload

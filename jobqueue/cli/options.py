@@ -47,7 +47,7 @@ def connected(command: Command) -> Command:
         finally:
             jobs.close()
 
-    return wrapper  # type: ignore[return-value]
+    return wrapper  # type: ignore[return-value]  # click has no type for what takes an argument away
 
 
 def json_option(command: Command) -> Command:

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from jobqueue.app import JobQueue
 from jobqueue.errors import JobTimeout, ServerError
@@ -272,9 +272,9 @@ class Engine:
                 self._changes.clear()
                 await self._changes.wait()
 
-        waits = [asyncio.create_task(hold())]
+        waits: list[asyncio.Task[Any]] = [asyncio.create_task(hold())]
         if hurry is not None:
-            waits.append(asyncio.create_task(hurry.wait()))  # type: ignore[arg-type]
+            waits.append(asyncio.create_task(hurry.wait()))
         await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
