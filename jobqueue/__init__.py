@@ -19,9 +19,13 @@ import typing
 from jobqueue.version import __version__
 
 if typing.TYPE_CHECKING:
+    from jobqueue.aggregate import Aggregate
     from jobqueue.app import JobQueue
     from jobqueue.context import JobContext, current_job
+    from jobqueue.dedup import Dedup
+    from jobqueue.dependencies import After, Dependency
     from jobqueue.errors import (
+        DependencyCycle,
         EmbeddedServerError,
         InvalidArguments,
         InvalidJob,
@@ -30,12 +34,14 @@ if typing.TYPE_CHECKING:
         InvalidURL,
         JobCancelled,
         JobConflict,
+        JobExpired,
         JobFailed,
         JobNotFound,
         JobQueueError,
         JobTimeout,
         NotInsideJob,
         PayloadTooLarge,
+        QueueFull,
         ResultTimeout,
         ServerError,
         ServerFull,
@@ -43,29 +49,39 @@ if typing.TYPE_CHECKING:
         ServerUnavailable,
         TaskAlreadyDefined,
         TaskNotIncluded,
+        UnknownDependency,
         UnknownOption,
         UnknownTask,
         UnreadableResult,
     )
     from jobqueue.events import JobEnded, JobEvent, JobStarted
+    from jobqueue.flow import Flow, Group, chain, chord, group
     from jobqueue.handle import JobHandle
     from jobqueue.job import Counts, Execution, JobInfo, JobState, OutcomeKind
+    from jobqueue.limits import Limits, RateLimit
     from jobqueue.middleware import CallNext
     from jobqueue.queue import Queue
     from jobqueue.retention import Keep, Retention
     from jobqueue.retry import Exponential, Retry
-    from jobqueue.signals import Cancel, RetryAfter, Snooze
+    from jobqueue.signals import Cancel, RateLimited, RetryAfter, Snooze, WaitFor
     from jobqueue.task import AsyncTask, Draft, SyncTask, Task, TaskSet
 
 __all__ = [
+    "After",
+    "Aggregate",
     "AsyncTask",
     "CallNext",
     "Cancel",
     "Counts",
+    "Dedup",
+    "Dependency",
+    "DependencyCycle",
     "Draft",
     "EmbeddedServerError",
     "Execution",
     "Exponential",
+    "Flow",
+    "Group",
     "InvalidArguments",
     "InvalidJob",
     "InvalidName",
@@ -76,6 +92,7 @@ __all__ = [
     "JobContext",
     "JobEnded",
     "JobEvent",
+    "JobExpired",
     "JobFailed",
     "JobHandle",
     "JobInfo",
@@ -86,10 +103,14 @@ __all__ = [
     "JobState",
     "JobTimeout",
     "Keep",
+    "Limits",
     "NotInsideJob",
     "OutcomeKind",
     "PayloadTooLarge",
     "Queue",
+    "QueueFull",
+    "RateLimit",
+    "RateLimited",
     "ResultTimeout",
     "Retention",
     "Retry",
@@ -104,30 +125,40 @@ __all__ = [
     "TaskAlreadyDefined",
     "TaskNotIncluded",
     "TaskSet",
+    "UnknownDependency",
     "UnknownOption",
     "UnknownTask",
     "UnreadableResult",
+    "WaitFor",
     "__version__",
+    "chain",
+    "chord",
     "current_job",
+    "group",
 ]
 
 _HOMES = {
+    "aggregate": "Aggregate",
     "app": "JobQueue",
     "context": "JobContext current_job",
+    "dedup": "Dedup",
+    "dependencies": "After Dependency",
     "errors": (
-        "EmbeddedServerError InvalidArguments InvalidJob InvalidName InvalidOption InvalidURL JobCancelled JobConflict"
-        " JobFailed JobNotFound JobQueueError JobTimeout NotInsideJob PayloadTooLarge ResultTimeout ServerError"
-        " ServerFull ServerRefused ServerUnavailable TaskAlreadyDefined TaskNotIncluded UnknownOption UnknownTask"
-        " UnreadableResult"
+        "DependencyCycle EmbeddedServerError InvalidArguments InvalidJob InvalidName InvalidOption InvalidURL"
+        " JobCancelled JobConflict JobExpired JobFailed JobNotFound JobQueueError JobTimeout NotInsideJob"
+        " PayloadTooLarge QueueFull ResultTimeout ServerError ServerFull ServerRefused ServerUnavailable"
+        " TaskAlreadyDefined TaskNotIncluded UnknownDependency UnknownOption UnknownTask UnreadableResult"
     ),
     "events": "JobEnded JobEvent JobStarted",
+    "flow": "Flow Group chain chord group",
     "handle": "JobHandle",
     "job": "Counts Execution JobInfo JobState OutcomeKind",
+    "limits": "Limits RateLimit",
     "middleware": "CallNext",
     "queue": "Queue",
     "retention": "Keep Retention",
     "retry": "Exponential Retry",
-    "signals": "Cancel RetryAfter Snooze",
+    "signals": "Cancel RateLimited RetryAfter Snooze WaitFor",
     "task": "AsyncTask Draft SyncTask Task TaskSet",
 }
 

@@ -4,10 +4,13 @@ import math
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar, overload
 
 from pydantic_core import PydanticSerializationError, to_json
 
+from jobqueue.delivery import Delivered, delivery, flow_delivery
+from jobqueue.dependencies import Edge, edges_of
 from jobqueue.errors import (
     InvalidArguments,
     PayloadTooLarge,
@@ -17,19 +20,22 @@ from jobqueue.errors import (
     suggestion,
 )
 from jobqueue.events import Hooks, check_kinds
+from jobqueue.flow import Flow, Group
 from jobqueue.handle import JobHandle, any_result
 from jobqueue.job import specification_text
+from jobqueue.limits import Limits
 from jobqueue.middleware import Middleware
-from jobqueue.names import check_name, new_id
+from jobqueue.names import check_key, check_name, new_id
 from jobqueue.options import EnqueueOptions, JobSettings
 from jobqueue.queue import Queue
 from jobqueue.retention import Retention
 from jobqueue.settings import Settings, find_url
-from jobqueue.store import claims, inspect, jobs
+from jobqueue.steering import Steering
+from jobqueue.store import claims, inspect, rules
 from jobqueue.store.call import Call
 from jobqueue.store.client import Now, server_time
 from jobqueue.store.connections import Connections
-from jobqueue.store.jobs import NewJob
+from jobqueue.store.jobs import Added, NewJob, add
 from jobqueue.store.keys import QueueKeys, queue_keys, registry
 from jobqueue.store.server import server_at
 from jobqueue.task import Draft, Task, TaskSet
@@ -45,8 +51,8 @@ PIPELINE_JOBS = 5_000
 PIPELINE_BYTES = 8 * 1024 * 1024
 """How many bytes of specifications it sends in one round trip, or one job more."""
 
-ENLIST_EVERY = 60.0
-"""Seconds between two times that a producer enters a queue into the set of all queues."""
+GREET_EVERY = 60.0
+"""Seconds between two times that a producer tells a queue its name and its limits."""
 
 
 class JobQueue(TaskSet):
@@ -90,7 +96,8 @@ class JobQueue(TaskSet):
         self._url = url
         self.connections = Connections(lambda: server_at(self.url), now)
         self.layers: list[Middleware] = []
-        self._enlist_again: dict[str, float] = {}
+        self._declared: dict[str, Mapping[str, Limits]] = {}
+        self._greet_again: dict[str, float] = {}
 
     def __repr__(self) -> str:
         return f"<JobQueue {self.settings.prefix}: {len(self)} tasks>"
@@ -167,6 +174,10 @@ class JobQueue(TaskSet):
         """
         return Queue(self.keys(name), self.connections, self)
 
+    def job(self, queue: str, job_id: str) -> JobHandle[Any]:
+        """Return a handle to a job by its queue and id. Whether there is such a job shows when it is used."""
+        return JobHandle(job_id, self.keys(queue), self.connections, any_result)
+
     def queues(self) -> tuple[str, ...]:
         """Return the names of all queues that were ever used, sorted."""
         return self.connections.run(inspect.queue_names(registry(self.settings.prefix)))
@@ -184,19 +195,25 @@ class JobQueue(TaskSet):
 
         Raises:
             PayloadTooLarge: its JSON text is over the limit.
+            UnknownDependency: it is to wait for a job that does not exist.
+            QueueFull: the queue, or its key, has no room for it.
             ServerError: Redis refuses, is full, or is not available.
         """
         keys, job = self._new_job(draft)
-        self.connections.run_many(self._calls({keys: [job]}))
-        self._enlist([keys])
-        return JobHandle(job.id, keys, self.connections, draft.decode)
+        if (call := self._plain_call(keys, job)) is not None and self.connections.run(call) is not None:
+            return JobHandle(job.id, keys, self.connections, draft.decode)
+        delivered = self.connections.follow(delivery({keys: [job]}, self._greetings([keys])))
+        self._greeted([keys])
+        return self._handle(keys, job.id, draft, delivered)
 
     async def aenqueue(self, draft: Draft[R]) -> JobHandle[R]:
         """See ``enqueue``."""
         keys, job = self._new_job(draft)
-        await self.connections.arun_many(self._calls({keys: [job]}))
-        self._enlist([keys])
-        return JobHandle(job.id, keys, self.connections, draft.decode)
+        if (call := self._plain_call(keys, job)) is not None and await self.connections.arun(call) is not None:
+            return JobHandle(job.id, keys, self.connections, draft.decode)
+        delivered = await self.connections.afollow(delivery({keys: [job]}, self._greetings([keys])))
+        self._greeted([keys])
+        return self._handle(keys, job.id, draft, delivered)
 
     def enqueue_many(self, drafts: Iterable[Draft[R]]) -> list[JobHandle[R]]:
         """Enqueue many jobs, thousands in a round trip.
@@ -216,19 +233,128 @@ class JobQueue(TaskSet):
         """
         handles: list[JobHandle[R]] = []
         for part, by_queue in self._parts(drafts):
-            self.connections.run_many(self._calls(by_queue))
-            self._enlist(by_queue)
-            handles += part
+            delivered = self.connections.follow(delivery(by_queue, self._greetings(by_queue)))
+            self._greeted(by_queue)
+            handles += [self._handle(*job, delivered) for job in part]
         return handles
 
     async def aenqueue_many(self, drafts: Iterable[Draft[R]]) -> list[JobHandle[R]]:
         """See ``enqueue_many``."""
         handles: list[JobHandle[R]] = []
         for part, by_queue in self._parts(drafts):
-            await self.connections.arun_many(self._calls(by_queue))
-            self._enlist(by_queue)
-            handles += part
+            delivered = await self.connections.afollow(delivery(by_queue, self._greetings(by_queue)))
+            self._greeted(by_queue)
+            handles += [self._handle(*job, delivered) for job in part]
         return handles
+
+    @overload
+    def enqueue_flow(self, flow: Flow[R]) -> JobHandle[R]: ...
+    @overload
+    def enqueue_flow(self, flow: Group[R]) -> list[JobHandle[R]]: ...
+    def enqueue_flow(self, flow: Flow[Any] | Group[Any]) -> Any:
+        """Enqueue jobs that wait for one another: all of them, or none if it fails.
+
+        Args:
+            flow: what ``Flow``, ``chain``, ``chord`` or ``group`` return. Of a group, each member is a flow of its own.
+
+        Returns:
+            A handle to the job in which the flow ends; for a group, one for each member.
+
+        Raises:
+            DependencyCycle: a job would wait for itself in the end.
+            UnknownDependency: one is to wait for a job that does not exist.
+            QueueFull: a queue has no room for all of them.
+            PayloadTooLarge: the JSON text of a job is over the limit.
+            ServerError: Redis refuses, is full, or is not available.
+        """
+        if isinstance(flow, Group):
+            return [self.enqueue_flow(member) for member in flow.flows]
+        keys, job_id, levels = self._levels(flow)
+        queues = [found for level in levels for found in level]
+        delivered = self.connections.follow(flow_delivery(levels, new_id(), self._greetings(queues)))
+        self._greeted(queues)
+        return self._handle(keys, job_id, flow.job, delivered)
+
+    @overload
+    async def aenqueue_flow(self, flow: Flow[R]) -> JobHandle[R]: ...
+    @overload
+    async def aenqueue_flow(self, flow: Group[R]) -> list[JobHandle[R]]: ...
+    async def aenqueue_flow(self, flow: Flow[Any] | Group[Any]) -> Any:
+        """See ``enqueue_flow``."""
+        if isinstance(flow, Group):
+            return [await self.aenqueue_flow(member) for member in flow.flows]
+        keys, job_id, levels = self._levels(flow)
+        queues = [found for level in levels for found in level]
+        delivered = await self.connections.afollow(flow_delivery(levels, new_id(), self._greetings(queues)))
+        self._greeted(queues)
+        return self._handle(keys, job_id, flow.job, delivered)
+
+    def limits(
+        self,
+        queue: str | None = None,
+        limits: Limits | None = None,
+        *,
+        each_key: Limits | None = None,
+        keys: Mapping[str, Limits] | None = None,
+    ) -> None:
+        """Say what a queue, each of its keys, and some of them, are limited to. Call it where the tasks are defined.
+
+        The limits are told to the server by producers and workers, and hold for all of them. What is set at run time,
+        by ``Queue.limit`` or ``jobqueue queue limit``, takes their place until it is taken back.
+
+        Args:
+            queue: the name of the queue; the application's default queue if it is left out.
+            limits: what the queue as a whole is limited to.
+            each_key: what each key is limited to that has no limits of its own.
+            keys: what some keys are limited to.
+
+        Raises:
+            InvalidOption: a limit makes no sense there.
+            InvalidName: the name of the queue or a key has characters that are not allowed.
+        """
+        found = {
+            rules.QUEUE: (limits or Limits()).check_for("queue"),
+            rules.EACH_KEY: (each_key or Limits()).check_for("key"),
+        }
+        for key, own in (keys or {}).items():
+            found[rules.gate_of_key(check_key(key))] = own.check_for("key")
+        self._declared[self.keys(queue or self.settings.queue).queue] = found
+        self._greet_again.clear()
+
+    def declared_limits(self, queue: str, *, of_all_tasks: bool = False) -> Mapping[str, Limits]:
+        """Return the limits of a queue that the code declares, by gate: for other parts of the library.
+
+        Args:
+            queue: the name of the queue.
+            of_all_tasks: whether to name tasks too that are not limited, so that limits which they had are taken away.
+        """
+        tasks = {
+            rules.gate_of_task(task.name): task.settings.limits or Limits()
+            for task in self
+            if of_all_tasks or task.settings.limits is not None
+        }
+        return {**self._declared.get(queue, {}), **tasks}
+
+    def strike(self, task: str, *, queues: Sequence[str] | None = None) -> None:
+        """Switch a task off: its jobs wait, and those that run go on.
+
+        Args:
+            task: the name of the task, also of one that is not known here.
+            queues: the queues in which it is switched off; all that there are if it is left out.
+        """
+        self._strike(task, "1", queues)
+
+    def unstrike(self, task: str, *, queues: Sequence[str] | None = None) -> None:
+        """Switch a task on again; see ``strike``."""
+        self._strike(task, "-", queues)
+
+    async def astrike(self, task: str, *, queues: Sequence[str] | None = None) -> None:
+        """See ``strike``."""
+        await self._astrike(task, "1", queues)
+
+    async def aunstrike(self, task: str, *, queues: Sequence[str] | None = None) -> None:
+        """See ``unstrike``."""
+        await self._astrike(task, "-", queues)
 
     def draft_by_name(self, task: str, arguments: Mapping[str, Any], options: EnqueueOptions) -> Draft[Any]:
         """Return a job of a task that may be unknown here: for queues.
@@ -240,6 +366,17 @@ class JobQueue(TaskSet):
         if known is not None:
             return known.using(**options).draft_json(arguments)
         settings = JobSettings.of(options)
+        dedup = settings.dedup
+        steering = Steering(
+            priority=settings.priority or 0,
+            lifo=bool(settings.lifo),
+            key=settings.key,
+            expires=settings.expires,
+            dedup=None
+            if dedup is None
+            else (dedup.mode, dedup.period, dedup.shared_key(task, arguments, settings.key)),
+            after=settings.after or (),
+        )
         return Draft(
             task=task,
             queue=settings.queue,
@@ -252,8 +389,10 @@ class JobQueue(TaskSet):
                 retry=settings.retry,
                 result_ttl=settings.result_ttl,
                 meta=settings.meta,
+                key=settings.key,
             ),
             decode=any_result,
+            steering=steering or None,
         )
 
     def ended(self, handles: Sequence[JobHandle[R]], timeout: float | None = None) -> Generator[JobHandle[R]]:
@@ -320,38 +459,81 @@ class JobQueue(TaskSet):
                 " the data instead, or raise JobQueue(max_payload=...)"
             )
         keys = self.keys(draft.queue or self.settings.queue)
-        return keys, NewJob(draft.id or new_id(), draft.specification, draft.due)
+        return keys, NewJob(draft.id or new_id(), draft.specification, draft.due, draft.steering)
 
-    def _parts(self, drafts: Iterable[Draft[R]]) -> Iterator[tuple[list[JobHandle[R]], _ByQueue]]:
+    def _plain_call(self, keys: QueueKeys, job: NewJob) -> Call[Added | None] | None:
+        """Return the one call that most jobs need; None for a job that needs more."""
+        if job.steering is not None or time.monotonic() > self._greet_again.get(keys.queue, -math.inf):
+            return None
+        return add(keys, [job])
+
+    def _handle(self, keys: QueueKeys, job_id: str, draft: Draft[R], delivered: Delivered) -> JobHandle[R]:
+        stands = delivered.duplicates.get(job_id) if delivered.duplicates else None
+        return JobHandle(stands or job_id, keys, self.connections, draft.decode, duplicate=stands is not None)
+
+    def _parts(self, drafts: Iterable[Draft[R]]) -> Iterator[tuple[list[tuple[QueueKeys, str, Draft[R]]], _ByQueue]]:
         """Cut many jobs into what is sent in one round trip."""
-        handles: list[JobHandle[R]] = []
+        part: list[tuple[QueueKeys, str, Draft[R]]] = []
         by_queue: _ByQueue = {}
         size = 0
         for draft in drafts:
             keys, job = self._new_job(draft)
             by_queue.setdefault(keys, []).append(job)
-            handles.append(JobHandle(job.id, keys, self.connections, draft.decode))
+            part.append((keys, job.id, draft))
             size += len(job.specification)
-            if len(handles) == PIPELINE_JOBS or size >= PIPELINE_BYTES:
-                yield handles, by_queue
-                handles, by_queue, size = [], {}, 0
-        if handles:
-            yield handles, by_queue
+            if len(part) == PIPELINE_JOBS or size >= PIPELINE_BYTES:
+                yield part, by_queue
+                part, by_queue, size = [], {}, 0
+        if part:
+            yield part, by_queue
 
-    def _enlist(self, queues: Iterable[QueueKeys]) -> None:
-        """Remember that queues have been named to the server."""
-        for keys in queues:
-            if time.monotonic() > self._enlist_again.get(keys.queue, -math.inf):
-                self._enlist_again[keys.queue] = time.monotonic() + ENLIST_EVERY
+    def _levels(self, flow: Flow[Any]) -> tuple[QueueKeys, str, list[_ByQueue]]:
+        """Return where a flow ends, and its jobs by how many stand between them and a job that waits for none."""
+        places: dict[int, tuple[QueueKeys, str, int]] = {}
+        levels: list[_ByQueue] = []
+        for node in flow.in_order():
+            edges, depth = list(node.job.steering.after if node.job.steering else ()), 0
+            for entry in node.after:
+                if id(entry.job) in places:
+                    keys, job_id, level = places[id(entry.job)]
+                    edges.append(Edge(keys.queue, job_id, entry.on_failure))
+                    depth = max(depth, level + 1)
+                else:
+                    edges += edges_of([entry])
+            keys, job = self._new_job(node.job)
+            steering = replace(node.job.steering or Steering(), after=tuple(edges))
+            places[id(node)] = (keys, job.id, depth)
+            levels += [{} for _ in range(depth + 1 - len(levels))]
+            levels[depth].setdefault(keys, []).append(job._replace(steering=steering))
+        keys, job_id, _ = places[id(flow)]
+        return keys, job_id, levels
 
-    def _calls(self, by_queue: _ByQueue) -> list[Call[Any]]:
+    def _greetings(self, queues: Iterable[QueueKeys]) -> list[Call[Any]]:
+        """Return what a queue is told before the first jobs: its name, and the limits that the code declares."""
         calls: list[Call[Any]] = []
-        for keys, new in by_queue.items():
+        for keys in queues:
             # Said again now and then, because somebody may have emptied the server meanwhile.
-            if time.monotonic() > self._enlist_again.get(keys.queue, -math.inf):
+            if time.monotonic() > self._greet_again.get(keys.queue, -math.inf):
                 calls.append(claims.enlist(registry(self.settings.prefix), keys.queue))
-            calls += [jobs.add(keys, new[start : start + jobs.CHUNK]) for start in range(0, len(new), jobs.CHUNK)]
+                if declared := self.declared_limits(keys.queue):
+                    calls.append(rules.declare(keys, declared))
         return calls
+
+    def _greeted(self, queues: Iterable[QueueKeys]) -> None:
+        """Remember that queues have been told."""
+        for keys in queues:
+            if time.monotonic() > self._greet_again.get(keys.queue, -math.inf):
+                self._greet_again[keys.queue] = time.monotonic() + GREET_EVERY
+
+    def _strike(self, task: str, value: str, queues: Sequence[str] | None) -> None:
+        gate = rules.gate_of_task(check_name(task, "task"))
+        names = self.queues() if queues is None else queues
+        self.connections.run_many([rules.limit(self.keys(name), gate, {"paused": value}) for name in names])
+
+    async def _astrike(self, task: str, value: str, queues: Sequence[str] | None) -> None:
+        gate = rules.gate_of_task(check_name(task, "task"))
+        names = await self.aqueues() if queues is None else queues
+        await self.connections.arun_many([rules.limit(self.keys(name), gate, {"paused": value}) for name in names])
 
 
 def _in_order(handles: Sequence[JobHandle[R]], found: Mapping[int, R], timeout: float | None) -> list[R]:

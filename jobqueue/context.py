@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic_core import from_json, to_json
 
+from jobqueue.dependencies import Dependency
 from jobqueue.errors import InvalidOption, NotInsideJob, PayloadTooLarge
 
 PROGRESS_LIMIT = 64 * 1024
@@ -16,6 +17,18 @@ LINE_LIMIT = 4 * 1024
 """Characters of a log line that are kept."""
 
 _current: ContextVar["JobContext"] = ContextVar("jobqueue.current_job")
+
+
+class Bonds(Protocol):
+    """What knows the jobs that a job has waited for: a handle to it."""
+
+    def dependencies(self) -> list[Dependency]:
+        """Return them."""
+        ...
+
+    async def adependencies(self) -> list[Dependency]:
+        """Return them."""
+        ...
 
 
 class JobContext:
@@ -30,6 +43,7 @@ class JobContext:
         token: the fencing token of this execution: higher than that of any earlier execution in the queue.
         meta: what was given as ``meta`` when it was enqueued.
         enqueued_at: when it was enqueued.
+        key: the key among whose jobs it takes its turn; None for none.
         deadline: when it will be stopped for taking too long; None if it has no timeout.
     """
 
@@ -46,6 +60,8 @@ class JobContext:
         enqueued_at: datetime | None,
         deadline: datetime | None,
         spoke: Callable[["JobContext"], None],
+        key: str | None = None,
+        bonds: Callable[[str, str], Bonds] | None = None,
     ) -> None:
         self.id = id
         self.task = task
@@ -56,6 +72,8 @@ class JobContext:
         self.meta = meta
         self.enqueued_at = enqueued_at
         self.deadline = deadline
+        self.key = key
+        self._bonds = bonds
         self._cancelled = False
         self._spoke = spoke
         self._progress = self._progress_taken = b""
@@ -75,6 +93,20 @@ class JobContext:
         show here: what does not end in time is handed back, and runs again from its beginning.
         """
         return self._cancelled
+
+    def dependencies(self) -> list[Dependency]:
+        """Return the jobs that this one has waited for, with their results and errors, in their order.
+
+        Those are left out that did not complete and were to be ignored. In ``async`` code use ``adependencies``.
+
+        Raises:
+            ServerError: Redis refuses or is not available.
+        """
+        return [] if self._bonds is None else self._bonds(self.queue, self.id).dependencies()
+
+    async def adependencies(self) -> list[Dependency]:
+        """See ``dependencies``."""
+        return [] if self._bonds is None else await self._bonds(self.queue, self.id).adependencies()
 
     def progress(self, value: Any) -> None:
         """Say how far the job is. It is kept shortly after, without waiting; only the latest value counts.

@@ -7,7 +7,10 @@
     │   ├── InvalidOption        (ValueError) an option with a value that cannot work
     │   ├── UnknownOption        (TypeError)  a mistyped option
     │   ├── PayloadTooLarge      (ValueError) arguments or result over the limit
+    │   ├── UnknownDependency    (LookupError) a job that is to be waited for does not exist
+    │   ├── DependencyCycle      (ValueError) a job would wait for itself in the end
     │   └── TaskNotIncluded      the task belongs to a task set that no application has included
+    ├── QueueFull                the queue or the key has as many jobs as its max_size allows
     ├── InvalidURL               (ValueError) a Redis URL that cannot be understood
     ├── TaskAlreadyDefined       two functions under one task name
     ├── UnknownTask              (LookupError) the application has no task of this name
@@ -15,6 +18,7 @@
     ├── JobConflict              the job is not in a state in which this can be done
     ├── JobFailed                the result was asked of a job that failed
     ├── JobCancelled             the result was asked of a job that was cancelled
+    │   └── JobExpired           it was dropped, because it did not start in time
     ├── JobTimeout               an attempt took longer than its timeout; it ends in the job's history
     ├── ResultTimeout            (TimeoutError) the job did not end while somebody waited for it
     ├── UnreadableResult         (ValueError) the result does not fit the annotation of its task
@@ -62,6 +66,35 @@ class PayloadTooLarge(InvalidJob, ValueError):
 
 class TaskNotIncluded(InvalidJob):
     """The task set of this task has not been included by an application."""
+
+
+class UnknownDependency(InvalidJob, LookupError):
+    """A job that is to be waited for does not exist: it was removed, its retention has passed, or it never existed."""
+
+
+class DependencyCycle(InvalidJob, ValueError):
+    """A job would wait for itself in the end."""
+
+
+class QueueFull(JobQueueError):
+    """The queue, or the key, has as many jobs as its ``max_size`` allows.
+
+    Attributes:
+        queue: the name of the queue.
+        refused: how many of the jobs were refused.
+        enqueued: how many were enqueued before them.
+    """
+
+    def __init__(self, queue: str, refused: int, enqueued: int) -> None:
+        super().__init__(queue, refused, enqueued)
+        self.queue = queue
+        self.refused = refused
+        self.enqueued = enqueued
+
+    def __str__(self) -> str:
+        total = self.refused + self.enqueued
+        what = "the job was refused" if total == 1 else f"{self.refused} of {total} jobs were refused"
+        return f"queue {self.queue!r} is full (max_size): {what}. Try again later, or raise the limit"
 
 
 class InvalidURL(JobQueueError, ValueError):
@@ -127,6 +160,10 @@ class JobCancelled(JobQueueError):
 
     def __str__(self) -> str:
         return f"job {self.job_id} was cancelled" + (f": {self.reason}" if self.reason else "")
+
+
+class JobExpired(JobCancelled):
+    """The job was dropped, because it did not start before its time was over."""
 
 
 class JobTimeout(JobQueueError):

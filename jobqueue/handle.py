@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 from contextlib import aclosing, closing
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic_core import from_json
 
-from jobqueue.errors import JobCancelled, JobConflict, JobFailed, JobNotFound, ResultTimeout
+from jobqueue.dependencies import Dependency
+from jobqueue.errors import JobCancelled, JobConflict, JobExpired, JobFailed, JobNotFound, ResultTimeout
 from jobqueue.job import JobInfo, JobState
+from jobqueue.steering import checked_priority
 from jobqueue.store import inspect, jobs
 from jobqueue.store.connections import Connections
 from jobqueue.store.inspect import LogLine
 from jobqueue.store.jobs import Watched
 from jobqueue.store.keys import QueueKeys
+from jobqueue.store.relay import all_dependencies
 
 T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
@@ -26,10 +29,21 @@ class JobHandle(Generic[R_co]):
     Attributes:
         id: the id of the job.
         queue: the name of its queue.
+        duplicate: whether the call that returned this handle enqueued nothing, because this job stands already for one
+            that is the same.
     """
 
-    def __init__(self, job_id: str, keys: QueueKeys, connections: Connections, decode: Callable[[bytes], R_co]) -> None:
+    def __init__(
+        self,
+        job_id: str,
+        keys: QueueKeys,
+        connections: Connections,
+        decode: Callable[[bytes], R_co],
+        *,
+        duplicate: bool = False,
+    ) -> None:
         self.id = job_id
+        self.duplicate = duplicate
         self.queue = keys.queue
         self._keys = keys
         self._connections = connections
@@ -107,11 +121,12 @@ class JobHandle(Generic[R_co]):
                 return self.outcome(watched)
         raise self._late(timeout)
 
-    def cancel(self, reason: str = "") -> bool:
+    def cancel(self, reason: str = "", *, dependencies: bool = False) -> bool:
         """Call the job off. One that has not begun is cancelled at once; one that runs is asked to stop.
 
         Args:
             reason: why, for those who look at the job later.
+            dependencies: whether to call off what it waits for as well: the whole flow that ends in it.
 
         Returns:
             Whether it had not ended yet.
@@ -119,17 +134,60 @@ class JobHandle(Generic[R_co]):
         Raises:
             JobNotFound: it was removed, or its retention has passed.
         """
-        return not self._found(self._connections.run(jobs.cancel(self._keys, self.id, reason))).ended
+        return not self._found(
+            self._connections.run(jobs.cancel(self._keys, self.id, reason, dependencies=dependencies))
+        ).ended
 
-    async def acancel(self, reason: str = "") -> bool:
+    async def acancel(self, reason: str = "", *, dependencies: bool = False) -> bool:
         """See ``cancel``."""
-        return not self._found(await self._connections.arun(jobs.cancel(self._keys, self.id, reason))).ended
+        call = jobs.cancel(self._keys, self.id, reason, dependencies=dependencies)
+        return not self._found(await self._connections.arun(call)).ended
+
+    def prioritize(self, priority: int) -> None:
+        """Change the priority of a job that has not begun.
+
+        Args:
+            priority: from -1,000,000 to 1,000,000; higher ones go first.
+
+        Raises:
+            InvalidOption: it is out of this range.
+            JobConflict: the job runs or has ended.
+            JobNotFound: it was removed, or its retention has passed.
+        """
+        self._check_prioritized(self._connections.run(jobs.prioritize(self._keys, self.id, checked_priority(priority))))
+
+    async def aprioritize(self, priority: int) -> None:
+        """See ``prioritize``."""
+        self._check_prioritized(
+            await self._connections.arun(jobs.prioritize(self._keys, self.id, checked_priority(priority)))
+        )
+
+    def promote(self) -> None:
+        """Let a delayed job start now.
+
+        Raises:
+            JobConflict: it is not delayed.
+            JobNotFound: it was removed, or its retention has passed.
+        """
+        self._check_promoted(self._connections.run(jobs.hasten(self._keys, self.id)))
+
+    async def apromote(self) -> None:
+        """See ``promote``."""
+        self._check_promoted(await self._connections.arun(jobs.hasten(self._keys, self.id)))
+
+    def dependencies(self) -> list[Dependency]:
+        """Return the jobs that it waits for, or has waited for, with their results and errors."""
+        return self._connections.follow(all_dependencies(self._keys, self.id))
+
+    async def adependencies(self) -> list[Dependency]:
+        """See ``dependencies``."""
+        return await self._connections.afollow(all_dependencies(self._keys, self.id))
 
     def retry(self) -> None:
         """Let a failed or cancelled job run again, with all its attempts.
 
         Raises:
-            JobConflict: it is neither failed nor cancelled.
+            JobConflict: it is neither failed nor cancelled, or another job has its deduplication key by now.
             JobNotFound: it was removed, or its retention has passed.
         """
         self._check_retried(self._found(self._connections.run(jobs.retry(self._keys, self.id))))
@@ -156,7 +214,17 @@ class JobHandle(Generic[R_co]):
             raise JobNotFound(self.id, self.queue)
         return value
 
-    def _check_retried(self, found: JobState) -> None:
+    def _check_prioritized(self, found: JobState | None) -> None:
+        if self._found(found) not in (JobState.WAITING, JobState.DELAYED, JobState.BLOCKED):
+            raise JobConflict(f"job {self.id} is {found}: the priority of one that has not begun can be changed")
+
+    def _check_promoted(self, found: JobState | None) -> None:
+        if self._found(found) is not JobState.DELAYED:
+            raise JobConflict(f"job {self.id} is {found}: only delayed jobs can be promoted")
+
+    def _check_retried(self, found: JobState | Literal["owned"]) -> None:
+        if found == "owned":
+            raise JobConflict(f"job {self.id} stands back: another one has its deduplication key by now")
         if found not in (JobState.FAILED, JobState.CANCELLED):
             raise JobConflict(f"job {self.id} is {found.value}: only failed and cancelled jobs can be retried")
 
@@ -170,6 +238,8 @@ class JobHandle(Generic[R_co]):
         match ending.outcome.value:
             case "failed":
                 raise JobFailed(self.id, ending.error_type, ending.message, ending.traceback)
+            case "expired":
+                raise JobExpired(self.id, ending.message)
             case "cancelled":
                 raise JobCancelled(self.id, ending.message)
         return self._decode(ending.result)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json, to_json
 
 from jobqueue.durations import seconds
-from jobqueue.names import check_name
+from jobqueue.names import check_key, check_name
 
 
 class JobState(StrEnum):
@@ -23,6 +23,8 @@ class JobState(StrEnum):
     """May run now. A parked job waits too: for a worker that knows its task."""
     DELAYED = "delayed"
     """Runs when its time has come."""
+    BLOCKED = "blocked"
+    """Waits for other jobs to end."""
     ACTIVE = "active"
     """Held by a worker."""
     COMPLETED = "completed"
@@ -57,6 +59,12 @@ class OutcomeKind(StrEnum):
     """The worker died, or lost its lease. Too many of these and the job has failed."""
     PARKED = "parked"
     """The worker could not run it: it does not know the task, or cannot read the arguments."""
+    LIMITED = "limited"
+    """It was told to slow down. Its key, task or queue rests for a while; the job is run again then."""
+    BLOCKED = "blocked"
+    """It waits for other jobs, and runs again when they have ended."""
+    EXPIRED = "expired"
+    """It did not start before its time was over. The job is cancelled."""
 
 
 class Transition(NamedTuple):
@@ -71,6 +79,20 @@ TRANSITIONS: frozenset[Transition] = frozenset(
     {
         Transition(None, JobState.WAITING, "added"),
         Transition(None, JobState.DELAYED, "added"),
+        Transition(None, JobState.BLOCKED, "added"),
+        Transition(None, JobState.FAILED, "dependency failed"),
+        Transition(JobState.BLOCKED, JobState.WAITING, "unblocked"),
+        Transition(JobState.BLOCKED, JobState.DELAYED, "unblocked"),
+        Transition(JobState.BLOCKED, JobState.FAILED, "dependency failed"),
+        Transition(JobState.BLOCKED, JobState.CANCELLED, "cancelled"),
+        Transition(JobState.BLOCKED, JobState.CANCELLED, "expired"),
+        Transition(JobState.DELAYED, JobState.CANCELLED, "expired"),
+        Transition(JobState.WAITING, JobState.CANCELLED, "expired"),
+        Transition(JobState.ACTIVE, JobState.WAITING, "limited"),
+        Transition(JobState.ACTIVE, JobState.BLOCKED, "blocked"),
+        Transition(JobState.ACTIVE, JobState.WAITING, "blocked"),
+        Transition(JobState.ACTIVE, JobState.FAILED, "dependency failed"),
+        Transition(JobState.FAILED, JobState.BLOCKED, "revived"),
         Transition(JobState.DELAYED, JobState.WAITING, "promoted"),
         Transition(JobState.DELAYED, JobState.CANCELLED, "cancelled"),
         Transition(JobState.WAITING, JobState.ACTIVE, "claimed"),
@@ -105,6 +127,7 @@ class Specification:
         result_ttl: seconds the completed job is kept, where it differs from the task's.
         meta: what middleware and hooks want to know, for instance a trace id.
         created_at: when it was enqueued, in milliseconds of the server's clock; None before it is.
+        key: the key among whose jobs it takes its turn.
     """
 
     task: str
@@ -114,6 +137,7 @@ class Specification:
     result_ttl: float | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     created_at: int | None = None
+    key: str | None = None
 
     @classmethod
     def parse(cls, text: bytes) -> "Specification":
@@ -140,6 +164,7 @@ class Specification:
             _duration(members, "result_ttl"),
             _object(members, "meta") or {},
             _moment(members, "at"),
+            None if members.get("key") is None else check_key(members["key"]),
         )
 
 
@@ -151,6 +176,7 @@ def specification_text(
     retry: Mapping[str, Any] | None = None,
     result_ttl: float | None = None,
     meta: Mapping[str, Any] | None = None,
+    key: str | None = None,
 ) -> bytes:
     """Return the text of a specification, without the time: the server prepends it when the job is added.
 
@@ -161,10 +187,11 @@ def specification_text(
         retry: the same.
         result_ttl: the same.
         meta: the same.
+        key: the same.
     """
     # Concatenated rather than dumped whole: the arguments are JSON already, and most jobs have nothing else.
     text = b'{"task":"%b","args":%b' % (task.encode("ascii"), args)
-    extra = {"timeout": timeout, "retry": retry, "result_ttl": result_ttl, "meta": meta or None}
+    extra = {"timeout": timeout, "retry": retry, "result_ttl": result_ttl, "meta": meta or None, "key": key}
     present = {name: value for name, value in extra.items() if value is not None}
     return text + b"," + to_json(present)[1:] if present else text + b"}"
 
@@ -176,10 +203,11 @@ class Counts(NamedTuple):
     lost: int = 0
     interrupted: int = 0
     snoozed: int = 0
+    limited: int = 0
 
     @classmethod
     def parse(cls, text: bytes) -> "Counts":
-        """Read the four numbers that head a job's bookkeeping; an empty text is a job without any."""
+        """Read the numbers that head a job's bookkeeping; an empty text is a job without any."""
         return cls(*map(int, text.split())) if text else cls()
 
     @property
@@ -254,6 +282,11 @@ class JobInfo:
         parked: why it waits although it may run: no worker knows its task, or can read its arguments.
         progress: what the job last said of its progress: a fraction, or any JSON value.
         meta: what was given as ``meta`` when it was enqueued.
+        key: the key among whose jobs it takes its turn; None for none.
+        priority: higher ones go first.
+        expires_at: when it is dropped if it has not started.
+        dedup: the deduplication that it takes part in, as mode and key; empty for none.
+        waiting_for: how many jobs it waits for.
         specification: the stored text.
     """
 
@@ -274,6 +307,11 @@ class JobInfo:
     parked: str
     progress: Any
     meta: Mapping[str, Any]
+    key: str | None
+    priority: int
+    expires_at: datetime | None
+    dedup: str
+    waiting_for: int
     specification: bytes = field(repr=False)
 
 

@@ -25,6 +25,22 @@ def check_name(name: str, what: str) -> str:
     return name
 
 
+# Keys are texts of the user's: ids of tenants, addresses. They have no character that separates words in the store.
+_KEY = re.compile(r"[A-Za-z0-9_.:@/+=-]{1,128}", re.ASCII)
+
+
+def check_key(key: object) -> str:
+    """Return the key of a job, if it may be used; a whole number is taken as text.
+
+    Raises:
+        InvalidName: it is empty, too long, or has other characters than ``A-Z a-z 0-9 _ . : @ / + = -``.
+    """
+    text = str(key) if isinstance(key, int) and not isinstance(key, bool) else key
+    if not isinstance(text, str) or not _KEY.fullmatch(text):
+        raise InvalidName(f"key {key!r}: use 1 to 128 of the characters A-Z a-z 0-9 _ . : @ / + = -")
+    return text
+
+
 def new_id() -> str:
     """Return a new job id: 14 letters and digits, 80 random bits.
 

@@ -1,16 +1,23 @@
 """The options of tasks and of single jobs: which there are, and what they may be."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, TypeVar
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from jobqueue.aggregate import Aggregate
+from jobqueue.dedup import Dedup
+from jobqueue.dependencies import After, Edge, JobReference, edges_of
 from jobqueue.durations import seconds
 from jobqueue.errors import InvalidOption, UnknownOption, suggestion
-from jobqueue.names import check_name
+from jobqueue.limits import Limits
+from jobqueue.names import check_key, check_name
 from jobqueue.retry import Retry, as_retry
+from jobqueue.steering import checked_priority
+
+T = TypeVar("T")
 
 Run = Literal["async", "thread", "process"]
 """Where a task runs: on the event loop, in a thread, or in a process of its own that can be killed."""
@@ -27,6 +34,12 @@ class TaskOptions(TypedDict, total=False):
         run: where it runs; ``"async"`` for ``async def``, ``"thread"`` for plain functions if it is left out.
         result_ttl: seconds (or a ``timedelta``) that a completed job and its result are kept, at most as long as the
             retention of the application; 0 keeps nothing.
+        priority: from -1,000,000 to 1,000,000; higher ones go first, and jobs of the same priority in their order.
+        key_by: the parameter whose argument is the key of a job: keys take turns, and can be limited each.
+        expires: seconds (or a ``timedelta``) after which a job is dropped that has not started.
+        dedup: which jobs are the same, and what becomes of the second.
+        aggregate: which parameter gathers the items of several calls in one job, and until when.
+        limits: how many jobs of the task run at once, or start in a time, on all workers of a queue together.
     """
 
     name: str
@@ -35,6 +48,12 @@ class TaskOptions(TypedDict, total=False):
     timeout: float | timedelta | None
     run: Run
     result_ttl: float | timedelta | None
+    priority: int
+    key_by: str
+    expires: float | timedelta
+    dedup: Dedup
+    aggregate: Aggregate
+    limits: Limits
 
 
 class EnqueueOptions(TypedDict, total=False):
@@ -50,6 +69,13 @@ class EnqueueOptions(TypedDict, total=False):
         timeout: seconds (or a ``timedelta``) that an attempt may take.
         result_ttl: as for the task.
         meta: a JSON object for middleware and hooks, for instance a trace id.
+        priority: as for the task.
+        lifo: whether it goes before those of its priority that wait already; without effect on one that is delayed or
+            waits for others.
+        key: the key among whose jobs it takes its turn: a tenant, a customer.
+        expires: as for the task, or a time with a time zone.
+        dedup: as for the task.
+        after: handles of the jobs that it waits for, or ``After(handle, on_failure=...)``.
     """
 
     id: str
@@ -60,6 +86,12 @@ class EnqueueOptions(TypedDict, total=False):
     timeout: float | timedelta | None
     result_ttl: float | timedelta | None
     meta: Mapping[str, Any]
+    priority: int
+    lifo: bool
+    key: str | int
+    expires: float | timedelta | datetime
+    dedup: Dedup
+    after: JobReference | After | Iterable[JobReference | After]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +104,18 @@ class TaskSettings:
     timeout: float | None
     run: Run
     result_ttl: float | None
+    priority: int = 0
+    key_by: str | None = None
+    expires: float | None = None
+    dedup: Dedup | None = None
+    aggregate: Aggregate | None = None
+    limits: Limits | None = None
+
+    @property
+    def steers(self) -> bool:
+        """Whether its jobs are more than plain ones."""
+        found = (self.key_by, self.expires, self.dedup, self.aggregate)
+        return bool(self.priority) or any(option is not None for option in found)
 
     @classmethod
     def of(cls, function_name: str, is_async: bool, options: Mapping[str, Any]) -> "TaskSettings":
@@ -86,7 +130,11 @@ class TaskSettings:
         if run not in allowed:
             kind = "an async function" if is_async else "a plain function"
             raise InvalidOption(f"run={run!r}: {kind} runs as {' or '.join(map(repr, allowed))}")
-        queue = options.get("queue")
+        queue, limits, key_by = options.get("queue"), options.get("limits"), options.get("key_by")
+        if options.get("dedup") is not None and options.get("aggregate") is not None:
+            raise InvalidOption("dedup= and aggregate= exclude each other: calls that are gathered are not duplicates")
+        if key_by is not None and not isinstance(key_by, str):
+            raise InvalidOption(f"key_by must be the name of a parameter, not {key_by!r}")
         return cls(
             name=check_name(options.get("name", function_name), "task"),
             queue=None if queue is None else check_name(queue, "queue"),
@@ -94,6 +142,12 @@ class TaskSettings:
             timeout=_timeout(options.get("timeout")),
             run=run,
             result_ttl=_optional(options.get("result_ttl"), "result_ttl"),
+            priority=checked_priority(options.get("priority", 0)),
+            key_by=key_by,
+            expires=_expiry(options.get("expires")),
+            dedup=_instance(options.get("dedup"), Dedup, "dedup"),
+            aggregate=_instance(options.get("aggregate"), Aggregate, "aggregate"),
+            limits=None if limits is None else _checked_limits(limits, "task"),
         )
 
 
@@ -108,6 +162,18 @@ class JobSettings:
     timeout: float | None = None
     result_ttl: float | None = None
     meta: Mapping[str, Any] | None = None
+    priority: int | None = None
+    lifo: bool | None = None
+    key: str | None = None
+    expires: float | datetime | None = None
+    dedup: Dedup | None = None
+    after: tuple[Edge, ...] | None = None
+
+    @property
+    def steers(self) -> bool:
+        """Whether the job is more than a plain one."""
+        found = (self.priority, self.lifo, self.key, self.expires, self.dedup, self.after)
+        return any(option is not None for option in found)
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "JobSettings":
@@ -127,7 +193,11 @@ class JobSettings:
         if "delay" in options:
             due = seconds(options["delay"], "delay")
         elif "run_at" in options:
-            due = _checked_time(options["run_at"])
+            due = checked_time(options["run_at"], "run_at")
+        priority, key, lifo = options.get("priority"), options.get("key"), options.get("lifo")
+        if lifo is not None and not isinstance(lifo, bool):
+            raise InvalidOption(f"lifo must be True or False, not {lifo!r}")
+        expires = options.get("expires")
         queue, job_id, retry = options.get("queue"), options.get("id"), options.get("retry")
         return cls(
             id=None if job_id is None else check_name(job_id, "job id"),
@@ -137,6 +207,12 @@ class JobSettings:
             timeout=_timeout(options.get("timeout")),
             result_ttl=_optional(options.get("result_ttl"), "result_ttl"),
             meta=_checked_meta(options.get("meta")),
+            priority=None if priority is None else checked_priority(priority),
+            lifo=lifo,
+            key=None if key is None else check_key(key),
+            expires=checked_time(expires, "expires") if isinstance(expires, datetime) else _expiry(expires),
+            dedup=_instance(options.get("dedup"), Dedup, "dedup"),
+            after=None if options.get("after") is None else edges_of(options["after"]),
         )
 
 
@@ -178,11 +254,35 @@ def _optional(value: float | timedelta | None, what: str) -> float | None:
     return None if value is None else seconds(value, what)
 
 
-def _checked_time(value: Any) -> datetime:
+def _expiry(value: Any) -> float | None:
+    found = _optional(value, "expires")
+    if found == 0:
+        raise InvalidOption("expires must be more than 0 seconds: the job would be dropped at once")
+    return found
+
+
+def _instance(value: Any, kind: type[T], what: str) -> T | None:
+    if value is None or isinstance(value, kind):
+        return value
+    raise InvalidOption(f"{what} must be {kind.__name__}(...), not {value!r}")
+
+
+def _checked_limits(value: Any, what: Literal["queue", "task", "key"]) -> Limits:
+    if not isinstance(value, Limits):
+        raise InvalidOption(f"limits must be Limits(...), not {value!r}")
+    return value.check_for(what)
+
+
+def checked_time(value: Any, what: str) -> datetime:
+    """Return a time, if it says in which time zone it is.
+
+    Raises:
+        InvalidOption: it does not, or is no time.
+    """
     if not isinstance(value, datetime):
-        raise InvalidOption(f"run_at must be a datetime, not {value!r}")
+        raise InvalidOption(f"{what} must be a datetime, not {value!r}")
     if value.tzinfo is None:
-        raise InvalidOption(f"run_at={value!r} has no time zone: use datetime.now(UTC), or zoneinfo.ZoneInfo")
+        raise InvalidOption(f"{what}={value!r} has no time zone: use datetime.now(UTC), or zoneinfo.ZoneInfo")
     return value
 
 

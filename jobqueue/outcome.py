@@ -113,4 +113,30 @@ class Parked:
     reason: str
 
 
-Outcome = Completed | Failed | Retried | Snoozed | Cancelled | Interrupted | Lost | Parked
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """The job was told to slow down: what it names rests for ``delay`` seconds, and the job is run again then.
+
+    Attributes:
+        gate: ``queue``, ``task:NAME`` or ``key:KEY``.
+        delay: seconds.
+    """
+
+    kind: ClassVar[OutcomeKind] = OutcomeKind.LIMITED
+    gate: str
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """The job waits for others, and is run again when they have ended.
+
+    Attributes:
+        edges: which ones, as ``Edge.to_wire`` has it, separated by commas.
+    """
+
+    kind: ClassVar[OutcomeKind] = OutcomeKind.BLOCKED
+    edges: str
+
+
+Outcome = Completed | Failed | Retried | Snoozed | Cancelled | Interrupted | Lost | Parked | Limited | Blocked

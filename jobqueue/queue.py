@@ -1,14 +1,18 @@
 """A queue: enqueue into it by name, pause it, look into it."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any, Protocol
+from datetime import timedelta
+from typing import Any, Literal, Protocol, TypedDict
 
 from typing_extensions import Unpack
 
+from jobqueue.errors import InvalidOption
 from jobqueue.handle import JobHandle, any_result
 from jobqueue.job import JobInfo
-from jobqueue.options import EnqueueOptions
-from jobqueue.store import control, inspect
+from jobqueue.limits import LIMIT_NAMES, Limits, OnFull, RateLimit
+from jobqueue.names import check_key, check_name
+from jobqueue.options import EnqueueOptions, check_known
+from jobqueue.store import control, inspect, jobs, rules
 from jobqueue.store.connections import Connections
 from jobqueue.store.inspect import Listed, QueueInfo
 from jobqueue.store.keys import QueueKeys
@@ -16,6 +20,17 @@ from jobqueue.task import Draft
 
 PAGE = 100
 """How many jobs are read with one call when they are listed."""
+
+
+class LimitOptions(TypedDict, total=False):
+    """What ``Queue.limit`` takes; see ``jobqueue.Limits``."""
+
+    concurrency: int | None
+    rate: RateLimit | None
+    weight: float | None
+    max_size: int | None
+    on_full: OnFull | None
+    block_timeout: float | timedelta
 
 
 class Producer(Protocol):
@@ -84,29 +99,111 @@ class Queue:
         """Return a handle to a job by its id. Whether there is such a job shows when it is used."""
         return JobHandle(job_id, self._keys, self._connections, any_result)
 
-    def pause(self) -> bool:
+    def pause(self, *, key: str | None = None, task: str | None = None) -> bool:
         """Keep jobs from starting. Those that run go on; new ones are accepted and wait.
 
-        Returns:
-            Whether the queue was running before.
-        """
-        return self._connections.run(control.pause(self._keys))
+        Args:
+            key: only those of this key.
+            task: only those of this task.
 
-    async def apause(self) -> bool:
+        Returns:
+            Whether the queue was running before; of a key or a task, True.
+        """
+        if (gate := _gate(key, task)) is None:
+            return self._connections.run(control.pause(self._keys))
+        self._connections.run(rules.limit(self._keys, gate, {"paused": "1"}))
+        return True
+
+    async def apause(self, *, key: str | None = None, task: str | None = None) -> bool:
         """See ``pause``."""
-        return await self._connections.arun(control.pause(self._keys))
+        if (gate := _gate(key, task)) is None:
+            return await self._connections.arun(control.pause(self._keys))
+        await self._connections.arun(rules.limit(self._keys, gate, {"paused": "1"}))
+        return True
 
-    def resume(self) -> bool:
-        """Let jobs start again.
+    def resume(self, *, key: str | None = None, task: str | None = None) -> bool:
+        """Let jobs start again; see ``pause``.
 
         Returns:
-            Whether the queue was paused before.
+            Whether the queue was paused before; of a key or a task, True.
         """
-        return self._connections.run(control.resume(self._keys))
+        if (gate := _gate(key, task)) is None:
+            return self._connections.run(control.resume(self._keys))
+        self._connections.run(rules.limit(self._keys, gate, {"paused": "-"}))
+        return True
 
-    async def aresume(self) -> bool:
+    async def aresume(self, *, key: str | None = None, task: str | None = None) -> bool:
         """See ``resume``."""
-        return await self._connections.arun(control.resume(self._keys))
+        if (gate := _gate(key, task)) is None:
+            return await self._connections.arun(control.resume(self._keys))
+        await self._connections.arun(rules.limit(self._keys, gate, {"paused": "-"}))
+        return True
+
+    def limit(self, *, key: str | None = None, task: str | None = None, **limits: Unpack[LimitOptions]) -> None:
+        """Change limits of the queue, at once and for all workers and producers; those that are not named stay.
+
+        What is set here takes the place of what the code declares, until ``reset_limits``.
+
+        Args:
+            key: limit only the jobs of this key; ``"*"`` for each key that has no limits of its own.
+            task: limit only the jobs of this task.
+            limits: as in ``Limits``; None takes a limit away.
+
+        Raises:
+            InvalidOption: a limit cannot work, or makes no sense there.
+            UnknownOption: there is no such limit.
+        """
+        self._connections.run(rules.limit(self._keys, *_new_limits(key, task, limits)))
+
+    async def alimit(self, *, key: str | None = None, task: str | None = None, **limits: Unpack[LimitOptions]) -> None:
+        """See ``limit``."""
+        await self._connections.arun(rules.limit(self._keys, *_new_limits(key, task, limits)))
+
+    def reset_limits(self, *, key: str | None = None, task: str | None = None) -> None:
+        """Take limits back to what the code declares; see ``limit``."""
+        values = dict.fromkeys(LIMIT_NAMES, "")
+        self._connections.run(rules.limit(self._keys, _gate(key, task) or rules.QUEUE, values))
+
+    async def areset_limits(self, *, key: str | None = None, task: str | None = None) -> None:
+        """See ``reset_limits``."""
+        values = dict.fromkeys(LIMIT_NAMES, "")
+        await self._connections.arun(rules.limit(self._keys, _gate(key, task) or rules.QUEUE, values))
+
+    def limits(self) -> Mapping[str, Limits]:
+        """Return the limits that hold, by what has them: ``queue``, ``keys`` (each key), ``key:KEY``, ``task:NAME``."""
+        return self._connections.run(rules.limits(self._keys))
+
+    async def alimits(self) -> Mapping[str, Limits]:
+        """See ``limits``."""
+        return await self._connections.arun(rules.limits(self._keys))
+
+    def paused_parts(self) -> tuple[str, ...]:
+        """Return which keys and tasks are paused: ``key:KEY``, ``task:NAME``."""
+        return self._connections.run(rules.paused(self._keys))
+
+    async def apaused_parts(self) -> tuple[str, ...]:
+        """See ``paused_parts``."""
+        return await self._connections.arun(rules.paused(self._keys))
+
+    def cancel_key(self, key: str, reason: str = "") -> int:
+        """Call off all jobs of a key that have not ended, some at a time; see ``JobHandle.cancel``.
+
+        Returns:
+            How many there were.
+        """
+        count, last = 0, ""
+        while page := self._connections.run(jobs.of_key(self._keys, check_key(key), last, PAGE)):
+            self._connections.run_many([jobs.cancel(self._keys, job_id, reason) for job_id in page])
+            count, last = count + len(page), page[-1]
+        return count
+
+    async def acancel_key(self, key: str, reason: str = "") -> int:
+        """See ``cancel_key``."""
+        count, last = 0, ""
+        while page := await self._connections.arun(jobs.of_key(self._keys, check_key(key), last, PAGE)):
+            await self._connections.arun_many([jobs.cancel(self._keys, job_id, reason) for job_id in page])
+            count, last = count + len(page), page[-1]
+        return count
 
     def info(self) -> QueueInfo:
         """Return how the queue stands: counts by state, the oldest waiting job, its workers."""
@@ -136,3 +233,23 @@ class Queue:
             for job in page.jobs:
                 yield job
             cursor = page.cursor
+
+
+def _gate(key: str | None, task: str | None) -> str | None:
+    if key is not None and task is not None:
+        raise InvalidOption("key= and task= exclude each other: limit them one by one")
+    if key is not None:
+        return rules.EACH_KEY if key == "*" else rules.gate_of_key(check_key(key))
+    return None if task is None else rules.gate_of_task(check_name(task, "task"))
+
+
+def _new_limits(key: str | None, task: str | None, options: LimitOptions) -> tuple[str, Mapping[str, str]]:
+    """Return the gate that is meant, and the texts that are stored."""
+    check_known(options, LimitOptions.__annotations__, "a limit")
+    what: Literal["queue", "task", "key"] = "key" if key is not None else "task" if task is not None else "queue"
+    gate = _gate(key, task) or rules.QUEUE
+    values = dict(Limits(**options).check_for(what).to_wire())
+    values |= {name: "-" for name in LIMIT_NAMES if name in options and name not in values}
+    if not values:
+        raise InvalidOption("name a limit that is to be changed: concurrency, rate, weight, max_size or on_full")
+    return gate, values

@@ -76,6 +76,11 @@ class Signature:
         ]
         self._positional_only = {p.name for p in self._parameters if p.kind is p.POSITIONAL_ONLY}
 
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """The names of the parameters."""
+        return tuple(parameter.name for parameter in self._parameters)
+
     def prepare(self) -> None:
         """Build what is otherwise built at the first call, so that a mistake in the annotations shows at once.
 

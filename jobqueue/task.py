@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
+from pydantic_core import from_json
 from typing_extensions import Unpack
 
-from jobqueue.errors import TaskAlreadyDefined, TaskNotIncluded
+from jobqueue.errors import InvalidArguments, InvalidOption, TaskAlreadyDefined, TaskNotIncluded, suggestion
 from jobqueue.handle import JobHandle
 from jobqueue.job import specification_text
+from jobqueue.names import check_key
 from jobqueue.options import EnqueueOptions, JobSettings, TaskOptions, TaskSettings, check_known
 from jobqueue.signature import Signature
+from jobqueue.steering import Gathering, Steering
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,6 +33,7 @@ class Draft(Generic[R_co]):
         id: its id; None to make one up.
         due: when it may start: None for now, seconds from now, or a time.
         specification: what is stored of it.
+        steering: what steers it besides its time; None for a plain job.
         decode: turns the JSON text of its result into the type that the task returns.
     """
 
@@ -39,6 +43,7 @@ class Draft(Generic[R_co]):
     due: float | datetime | None
     specification: bytes
     decode: Callable[[bytes], R_co]
+    steering: Steering | None = None
 
 
 class Enqueuer(Protocol):
@@ -72,6 +77,8 @@ class Task(Generic[P, R]):
         self.is_async = inspect.iscoroutinefunction(function)
         self._options = JobSettings()
         self._enqueuer: Enqueuer | None = None
+        self._check_parameters()
+        self._steers = settings.steers
         # The task shows the name, docstring and signature of its function.
         functools.update_wrapper(cast(Callable[..., Any], self), function)
 
@@ -92,6 +99,8 @@ class Task(Generic[P, R]):
         bound = object.__new__(type(self))
         bound.__dict__.update(self.__dict__)
         bound._options = _merged(self._options, JobSettings.of(options))
+        bound._check_parameters()
+        bound._steers = self._steers or bound._options.steers
         return bound
 
     def draft(self, /, *args: P.args, **kwargs: P.kwargs) -> Draft[R]:
@@ -137,6 +146,23 @@ class Task(Generic[P, R]):
         """The application that enqueues its jobs."""
         return self._enqueuer
 
+    def _check_parameters(self) -> None:
+        """Refuse options that name a parameter which the function does not have."""
+        settings, known = self.settings, self.signature.parameter_names
+        if settings.aggregate is not None and self._options.dedup is not None:
+            raise InvalidOption(f"{self.name}() gathers (aggregate): its jobs have no dedup")
+        named = {
+            "key_by": [settings.key_by] if settings.key_by else [],
+            "Dedup(by=...)": [
+                name for dedup in (settings.dedup, self._options.dedup) if dedup for name in dedup.by or ()
+            ],
+            "Aggregate(...)": [settings.aggregate.items] if settings.aggregate else [],
+        }
+        for what, names in named.items():
+            for name in names:
+                if name not in known:
+                    raise InvalidOption(f"{what}: {self.name}() has no parameter {name!r}{suggestion(name, known)}")
+
     def _application(self) -> Enqueuer:
         if self._enqueuer is None:
             raise TaskNotIncluded(
@@ -145,21 +171,62 @@ class Task(Generic[P, R]):
         return self._enqueuer
 
     def _draft(self, args: bytes) -> Draft[R]:
-        options = self._options
+        options, settings = self._options, self.settings
+        if not self._steers:
+            return Draft(
+                task=self.name,
+                queue=options.queue or settings.queue,
+                id=options.id,
+                due=options.due,
+                specification=specification_text(
+                    self.name,
+                    args,
+                    timeout=options.timeout,
+                    retry=options.retry,
+                    result_ttl=options.result_ttl,
+                    meta=options.meta,
+                ),
+                decode=self.signature.decode_result,
+            )
+        key, dedup, gathering, tail = options.key, None, None, 0
+        if settings.key_by is not None and key is None:
+            key = key_argument(self.name, settings.key_by, args)
+        if settings.aggregate is not None:
+            args, start, tail, count, shared = settings.aggregate.arrange(self.name, args)
+            dedup = ("aggregate", settings.aggregate.quiet, shared if key is None else f"{shared}@{key}")
+        elif (same := options.dedup or settings.dedup) is not None:
+            dedup = (same.mode, same.period, same.shared_key(self.name, from_json(args), key))
+        specification = specification_text(
+            self.name,
+            args,
+            timeout=options.timeout,
+            retry=options.retry,
+            result_ttl=options.result_ttl,
+            meta=options.meta,
+            key=key,
+        )
+        if settings.aggregate is not None:
+            after_items = len(specification) - len(args) - specification.index(args)
+            gathering = Gathering(
+                settings.aggregate.size, settings.aggregate.max_delay, start + after_items, tail + after_items, count
+            )
+        steering = Steering(
+            priority=settings.priority if options.priority is None else options.priority,
+            lifo=bool(options.lifo),
+            key=key,
+            expires=settings.expires if options.expires is None else options.expires,
+            dedup=dedup,
+            gathering=gathering,
+            after=options.after or (),
+        )
         return Draft(
             task=self.name,
-            queue=options.queue or self.settings.queue,
+            queue=options.queue or settings.queue,
             id=options.id,
             due=options.due,
-            specification=specification_text(
-                self.name,
-                args,
-                timeout=options.timeout,
-                retry=options.retry,
-                result_ttl=options.result_ttl,
-                meta=options.meta,
-            ),
+            specification=specification,
             decode=self.signature.decode_result,
+            steering=steering or None,
         )
 
 
@@ -263,6 +330,18 @@ class TaskDecorator:
         task: Task[..., Any] = (AsyncTask if is_async else SyncTask)(function, settings)
         self._tasks.add(task)
         return task
+
+
+def key_argument(task: str, parameter: str, args: bytes) -> str:
+    """Return the key of a job: the argument of the parameter that ``key_by`` names.
+
+    Raises:
+        InvalidName: it cannot be a key.
+    """
+    arguments = from_json(args)
+    if parameter not in arguments:
+        raise InvalidArguments(f"{task}(): {parameter} is the key of the job (key_by), so it must be given")
+    return check_key(arguments[parameter])
 
 
 def _merged(base: JobSettings, more: JobSettings) -> JobSettings:

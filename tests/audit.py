@@ -9,6 +9,7 @@ import redis
 from jobqueue.store.keys import KEYS, QueueKeys
 
 ENDED = ("completed", "failed", "cancelled")
+BELL = "*"
 
 
 @dataclass
@@ -81,35 +82,58 @@ def problems(space: Keyspace) -> list[str]:
     """Return everything that is wrong with a keyspace; nothing if it is sound."""
     found = [f"unknown key {key}" for key in space.strange]
     jobs, ghosts, active = set(space["jobs"]), space["ghosts"], space["active"]
-    line = space["paused"] if "paused" in space["meta"] else space["wait"]
-    if space["paused"] and space["wait"]:
-        found.append("both wait and paused exist")
-    if space["wait"] and "paused" in space["meta"]:
-        found.append("the queue is paused, but wait exists")
+    is_held = "paused" in space["meta"] or "limited" in space["meta"]
+    line = space["held"] if is_held else space["wait"]
+    bells = space["wait"].count(BELL)
+    if space["held"] and not is_held:
+        found.append("held exists, but the queue is neither paused nor limited")
+    if is_held and space["wait"] not in ([], [BELL]):
+        found.append(f"the line is held, but wait has jobs: {space['wait']}")
+    if bells > 1 or (bells and "paused" in space["meta"]) or (bells and space["wait"][-1] != BELL):
+        found.append(f"a bell where it should not be: {space['wait']}")
 
     in_line = [*line, *(job for ids in space.inboxes.values() for job in ids)]
+    in_line = [job for job in in_line if job != BELL]
     if repeated := [job for job, count in Counter(in_line).items() if count > 1]:
         found.append(f"more than once in the line: {repeated}")
     if ghosts - set(in_line):
         found.append(f"ghosts that lie nowhere: {ghosts - set(in_line)}")
 
+    backlog = {member.rpartition("|")[2]: member.rpartition("|")[0] for member in space["backlog"]}
+    if len(backlog) < len(space["backlog"]):
+        found.append(f"more than once in the backlog: {space['backlog']}")
     places: Counter[str] = Counter(job for job in in_line if job not in ghosts)
-    for name in ("delayed", "active", "parked", *ENDED):
+    places.update(backlog.keys())
+    for name in ("delayed", "blocked", "active", "parked", *ENDED):
         places.update(space[name].keys())
     for job in jobs | set(places):
         if job not in jobs:
             found.append(f"{job} is in a state, but has no specification")
         elif places[job] != 1:
             found.append(f"{job} is in {places[job]} places")
+    found += lane_problems(space, backlog)
+    found += bond_problems(space)
 
     ended = {job for name in ENDED for job in space[name]}
-    if ended != set(space["outcomes"]):
+    # How a job ended stays until those that depend on it have been told.
+    swept = {entry.split(" ")[1] for entry in space["outbox"] if entry.startswith("sweep ")} - jobs
+    if ended != set(space["outcomes"]) - swept:
         found.append(f"ended jobs and outcomes differ: {ended ^ set(space['outcomes'])}")
     if set(space["expiring"]) - set(space["completed"]):
         found.append("jobs expire that have not completed")
     found += [
         f"{column} of jobs that are gone: {set(space[column]) - jobs}"
-        for column in ("attempts", "progress", "logs")
+        for column in (
+            "attempts",
+            "progress",
+            "logs",
+            "traits",
+            "owning",
+            "aggregates",
+            "blocking",
+            "places",
+            "deadlines",
+        )
         if set(space[column]) - jobs
     ]
     if set(space["cancelling"]) - set(active):
@@ -138,4 +162,67 @@ def problems(space: Keyspace) -> list[str]:
     last = int(space["meta"].get("token", 0))
     if late := [job for job, entry in active.items() if int(entry.split(" ", 1)[0]) > last]:
         found.append(f"tokens beyond the counter: {late}")
+    return found
+
+
+def lane_problems(space: Keyspace, backlog: dict[str, str]) -> list[str]:
+    """Return what is wrong with the lanes, their gates, and what the jobs in them hold."""
+    found = []
+    active = space["active"]
+    lying = {job: place for job, place in space["places"].items() if job not in active}
+    if lying != backlog:
+        found.append(f"places and backlog differ: {lying} {backlog}")
+    lanes = {place.rpartition("|")[0] for place in backlog.values()} - {"/"}
+    in_ring, closed = set(space["ring"]), set(space["closed"])
+    if in_ring & closed:
+        found.append(f"lanes take turns that are closed: {in_ring & closed}")
+    if lanes - in_ring - closed:
+        found.append(f"lanes have jobs and will never be served: {lanes - in_ring - closed}")
+    gated = {member.split("|", 2)[2]: member.rpartition("|")[0] for member in space["gated"]}
+    if gated != space["closed"]:
+        found.append(f"gated and closed differ: {space['gated']} {space['closed']}")
+    held = {(member.partition("|")[2], member.partition("|")[0]) for member in space["slots"]}
+    expected = set()
+    for job in active:
+        if lane := space["places"].get(job):
+            task, _, key = lane.partition("/")
+            expected |= {(job, f"task:{task}")} if task else set()
+            expected |= {(job, f"key:{key}")} if key else set()
+    if held != expected:
+        found.append(f"slots differ from what runs: {held ^ expected}")
+    ended = {job for name in ENDED for job in space[name]}
+    keyed = {(member.partition("|")[2], member.partition("|")[0]) for member in space["keyed"]}
+    keys = {(job, traits.partition("|")[2]) for job, traits in space["traits"].items() if traits.partition("|")[2]}
+    if keyed != {(job, key) for job, key in keys if job not in ended}:
+        found.append("the jobs of the keys are not those that have not ended")
+    return found
+
+
+def bond_problems(space: Keyspace) -> list[str]:
+    """Return what is wrong with deduplication keys and dependencies."""
+    found = []
+    jobs = set(space["jobs"])
+    ended = {job for name in ENDED for job in space[name]}
+    owners = {name: entry.split(" ") for name, entry in space["dedup"].items()}
+    for name, (owner, mode, _, *following) in owners.items():
+        if name.startswith("="):
+            continue  # a job that was absorbed, not a key
+        if mode != "throttle" and (owner not in jobs or owner in ended):
+            found.append(f"{name} is owned by {owner}, which is over")
+        found += [f"{name} waits for {job}, which is gone" for job in following if job and job not in jobs]
+    pending = Counter(member.partition("|")[0] for member in space["edges"])
+    settled = Counter(field.partition("|")[0] for field in space["inputs"])
+    for job in space["blocked"]:
+        remaining, failing = map(int, space["blocking"].get(job, "0 0").split(" ")[:2])
+        if remaining != pending[job] - settled[job]:
+            found.append(f"{job} waits for {remaining} jobs, but {pending[job] - settled[job]} have not been told")
+        if failing or remaining <= 0:
+            found.append(f"{job} is blocked, with {remaining} to wait for and {failing} that failed it")
+        if not space["outbox"] and not space["outgoing"]:
+            for member in space["edges"]:
+                waiting, dependency, *_ = member.split("|")
+                other = dependency.partition("/")[2]
+                open_edge = waiting == job and f"{job}|{dependency}" not in space["inputs"]
+                if open_edge and dependency.startswith("mail/") and (other in ended or other not in jobs):
+                    found.append(f"{job} waits for {other}, which is over")
     return found

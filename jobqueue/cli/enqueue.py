@@ -12,6 +12,7 @@ from jobqueue.app import JobQueue
 from jobqueue.cli.load import load_application
 from jobqueue.cli.options import Duration, connected, json_option
 from jobqueue.cli.output import job_detail, print_json
+from jobqueue.cli.search import handles
 from jobqueue.errors import InvalidArguments, ResultTimeout, suggestion
 from jobqueue.handle import JobHandle
 from jobqueue.job import JobState
@@ -30,6 +31,11 @@ PATIENCE = 2.0
 @click.option("--args", "object_text", metavar="JSON", help="The arguments as a JSON object.")
 @click.option("--id", "job_id", help="The id of the job: enqueueing the same id twice is enqueueing it once.")
 @click.option("--delay", type=Duration(), help="How long to wait before it may start: 90s, 5m, 2h.")
+@click.option("--priority", type=int, help="From -1000000 to 1000000; higher goes first.")
+@click.option("--lifo", is_flag=True, default=None, help="Before those of its priority that wait already.")
+@click.option("--key", help="The key among whose jobs it takes its turn.")
+@click.option("--expires", type=Duration(), help="Drop it if it has not started by then: 90s, 5m, 2h.")
+@click.option("--after", "after", multiple=True, metavar="ID", help="A job it waits for; may be given again.")
 @click.option("--wait", is_flag=True, help="Wait for the result, and print it.")
 @click.option("--timeout", type=Duration(), help="How long to wait for the result at most; needs --wait.")
 @json_option
@@ -43,6 +49,11 @@ def command(
     object_text: str | None,
     job_id: str | None,
     delay: float | None,
+    priority: int | None,
+    lifo: bool | None,
+    key: str | None,
+    expires: float | None,
+    after: tuple[str, ...],
     wait: bool,
     timeout: float | None,
     as_json: bool,
@@ -56,7 +67,16 @@ def command(
         raise click.UsageError("--timeout says how long to wait for the result, and needs --wait")
     texts = _texts(arguments)
     values = _object(object_text) | {name: _value(text) for name, text in texts.items()}
-    options = {"queue": queue, "id": job_id, "delay": delay}
+    options: dict[str, Any] = {
+        "queue": queue,
+        "id": job_id,
+        "delay": delay,
+        "priority": priority,
+        "lifo": lifo,
+        "key": key,
+        "expires": expires,
+        "after": handles(jobs, after, None) if after else None,
+    }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     if app is None:
         target = jobs

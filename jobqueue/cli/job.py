@@ -23,7 +23,7 @@ queue_option = click.option("-q", "--queue", "queue", help="The queue, if more t
 
 @click.group("job", cls=Group)
 def command() -> None:
-    """Look at jobs, and retry, cancel or remove them."""
+    """Look at jobs, and retry, cancel, promote or remove them."""
 
 
 @command.command("list", short_help="List jobs.")
@@ -85,23 +85,74 @@ def retry(jobs: JobQueue, job_ids: tuple[str, ...], queue: str | None, as_json: 
     _each(handles(jobs, job_ids, queue), do, as_json)
 
 
-@command.command("cancel")
-@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@command.command("cancel", short_help="Call jobs off.")
+@click.argument("job_ids", metavar="[ID]...", nargs=-1)
+@click.option("--key", help="All jobs of this key that have not ended, instead of ids; needs --queue.")
+@click.option("--flow", is_flag=True, help="The jobs that they wait for as well: the whole flow that ends in each.")
 @click.option("--reason", default="", help="Why, for those who look at the job later.")
 @queue_option
 @json_option
 @connected
-def cancel(jobs: JobQueue, job_ids: tuple[str, ...], reason: str, queue: str | None, as_json: bool) -> None:
+def cancel(
+    jobs: JobQueue, job_ids: tuple[str, ...], key: str | None, flow: bool, reason: str, queue: str | None, as_json: bool
+) -> None:
     """Call jobs off. Those that wait are cancelled at once; those that run are asked to stop."""
+    if key is not None:
+        if job_ids or flow or queue is None:
+            raise click.UsageError("--key names the jobs of a queue: give --queue, and neither ids nor --flow")
+        check_queue(jobs, queue)
+        count = jobs.queue(queue).cancel_key(key, reason)
+        if as_json:
+            print_json({"queue": queue, "key": key, "cancelled": count})
+        else:
+            click.echo(f"{count} job{'' if count == 1 else 's'} of key {key} cancelled or asked to stop")
+        return
+    if not job_ids:
+        raise click.UsageError("name the jobs by their ids, or by --key")
 
     def do(handle: JobHandle[Any]) -> str:
-        cancelled = handle.cancel(reason)
+        cancelled = handle.cancel(reason, dependencies=flow)
         state = handle.state()
         if not cancelled and state is not JobState.CANCELLED:
             raise JobConflict(f"job {handle.id} is {state.value}: it has ended, and cannot be cancelled any more")
         return state.value
 
     _each(handles(jobs, job_ids, queue), do, as_json)
+
+
+@command.command("promote")
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@queue_option
+@json_option
+@connected
+def promote(jobs: JobQueue, job_ids: tuple[str, ...], queue: str | None, as_json: bool) -> None:
+    """Let delayed jobs start now."""
+
+    def do(handle: JobHandle[Any]) -> str:
+        handle.promote()
+        return "waiting"
+
+    _each(handles(jobs, job_ids, queue), do, as_json)
+
+
+@command.command(
+    "prioritize",
+    short_help="Change the priority of a job that has not begun.",
+    context_settings={"ignore_unknown_options": True},
+)
+@click.argument("job_id", metavar="ID")
+@click.argument("priority", type=int)
+@queue_option
+@json_option
+@connected
+def prioritize(jobs: JobQueue, job_id: str, priority: int, queue: str | None, as_json: bool) -> None:
+    """Change the priority of a job that has not begun: from -1000000 to 1000000, and higher goes first."""
+
+    def do(handle: JobHandle[Any]) -> str:
+        handle.prioritize(priority)
+        return handle.state().value
+
+    _each(handles(jobs, [job_id], queue), do, as_json)
 
 
 @command.command("remove")

@@ -14,6 +14,7 @@ from jobqueue.store.inspect import QueueInfo, WorkerInfo
 _STATE_COLOURS = {
     "waiting": "blue",
     "delayed": "cyan",
+    "blocked": "cyan",
     "active": "yellow",
     "completed": "green",
     "failed": "red",
@@ -81,13 +82,15 @@ def job_detail(job: JobInfo, width: int = 60) -> str:
         return shortened(f"parked: {job.parked}", width)
     if job.state is JobState.DELAYED:
         return f"due {ago(job.run_at)}{_failed_attempts(job, ' after ')}"
+    if job.state is JobState.BLOCKED:
+        return f"waits for {job.waiting_for} job{'s' if job.waiting_for > 1 else ''}" if job.waiting_for else ""
     if job.state is JobState.ACTIVE:
         return f"started {ago(job.started_at)} by {job.worker}"
     if job.ending is None:
         return _failed_attempts(job, "")
     if job.state is JobState.FAILED:
         return shortened(f"{job.ending.error_type}: {job.ending.message}", width)
-    text = f"{job.state.value} {ago(job.ending.finished_at)}"
+    text = f"{job.ending.outcome.value} {ago(job.ending.finished_at)}"
     if job.state is JobState.CANCELLED:
         return shortened(f"{text}: {job.ending.message}", width) if job.ending.message else text
     took = (job.ending.finished_at - (job.ending.started_at or job.ending.finished_at)).total_seconds()
@@ -109,6 +112,7 @@ def listed_members(job: JobInfo) -> Mapping[str, Any]:
         "worker": job.worker or None,
         "token": job.token or None,
         "parked": job.parked or None,
+        "key": job.key,
         "counts": job.counts._asdict(),
         "ending": execution_members(job.ending) if job.ending else None,
     }
@@ -119,6 +123,10 @@ def job_members(job: JobInfo) -> Mapping[str, Any]:
     return {
         **listed_members(job),
         "cancelling": job.cancelling,
+        "priority": job.priority,
+        "expires_at": job.expires_at,
+        "dedup": job.dedup or None,
+        "waiting_for": job.waiting_for,
         "progress": job.progress,
         "history": [execution_members(execution) for execution in job.history],
     }

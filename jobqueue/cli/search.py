@@ -9,7 +9,7 @@ from jobqueue.handle import JobHandle
 from jobqueue.job import JobInfo
 from jobqueue.store.inspect import Listed, show
 
-STATES: tuple[Listed, ...] = ("active", "waiting", "parked", "delayed", "failed", "completed", "cancelled")
+STATES: tuple[Listed, ...] = ("active", "waiting", "parked", "delayed", "blocked", "failed", "completed", "cancelled")
 """What can be listed, in the order in which it is."""
 
 

@@ -69,7 +69,10 @@ def run_script(
     """
     if len(args) != len(script.args):
         raise TypeError(f"{script.name}.lua takes {script.args}, not {len(args)} arguments")
-    names = tuple(keys.inbox(worker) if name == "inbox" else keys[name] for name in script.keys)
+    names = keys.named(script.keys)
+    if "inbox" in script.keys:
+        place = script.keys.index("inbox")
+        names = (*names[:place], keys.inbox(worker), *names[place + 1 :])
     return Call(script, names, (*args, *rest), read, script.repeatable)
 
 

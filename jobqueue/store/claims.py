@@ -10,7 +10,19 @@ from typing import Any, NamedTuple
 from pydantic_core import to_json
 
 from jobqueue.job import Counts
-from jobqueue.outcome import Cancelled, Completed, Failed, Interrupted, Lost, Outcome, Parked, Retried, Snoozed
+from jobqueue.outcome import (
+    Blocked,
+    Cancelled,
+    Completed,
+    Failed,
+    Interrupted,
+    Limited,
+    Lost,
+    Outcome,
+    Parked,
+    Retried,
+    Snoozed,
+)
 from jobqueue.store.call import Argument, Call, run_command, run_script
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.script import script
@@ -231,6 +243,10 @@ def _wire(outcome: Outcome) -> tuple[int, bytes]:
             return -1, to_json(reason)
         case Interrupted(reason) | Lost(reason):
             return 0, to_json(reason)
+        case Limited(gate, delay):
+            return _ms(delay), gate.encode()
+        case Blocked(edges):
+            return 0, edges.encode()
         case Parked(task, fingerprint, reason):
             return 0, f"{task}|{fingerprint} {reason}".encode("utf-8", "backslashreplace")
 

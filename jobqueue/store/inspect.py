@@ -12,7 +12,7 @@ from jobqueue.store.call import Call, run_command, run_script
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.script import script
 
-Listed = Literal["waiting", "parked", "delayed", "active", "completed", "failed", "cancelled"]
+Listed = Literal["waiting", "parked", "delayed", "blocked", "active", "completed", "failed", "cancelled"]
 """What can be listed: the states, and the parked among the waiting jobs."""
 
 
@@ -125,7 +125,8 @@ def queue_names(registry: str) -> Call[tuple[str, ...]]:
 
 
 def _shown(job_id: str, queue: str, reply: Any) -> JobInfo | None:
-    state, specification, active, due, parked, outcome, attempts, progress, reason = reply
+    state, specification, active, due, parked, outcome, attempts, progress, reason, *steering = reply
+    traits, deadline, dedup, blocking = steering
     if state == b"missing":
         return None
     counts, *history = attempts.split(b"\n")
@@ -142,13 +143,17 @@ def _shown(job_id: str, queue: str, reply: Any) -> JobInfo | None:
         history=tuple(Execution.parse(line) for line in history),
         progress=from_json(progress) if progress else None,
         cancelling=bool(reason),
+        priority=int(traits.partition(b"|")[0] or 0),
+        deadline=deadline,
+        dedup=dedup.decode(),
+        blocking=blocking,
     )
 
 
 def _page(listed: Listed, queue: str, reply: Any) -> Page:
     cursor, *entries = reply
     state = JobState.WAITING if listed == "parked" else JobState(listed)
-    column = {"parked": "parked", "active": "active", "delayed": "due"}.get(listed, "outcome")
+    column = {"parked": "parked", "active": "active", "delayed": "due", "blocked": "blocking"}.get(listed, "outcome")
     jobs = tuple(
         _info(job_id.decode(), queue, state, specification, counts, **{column: detail})
         for job_id, specification, detail, counts in zip(*[iter(entries)] * 4, strict=True)
@@ -170,6 +175,10 @@ def _info(
     history: tuple[Execution, ...] = (),
     progress: Any = None,
     cancelling: bool = False,
+    priority: int = 0,
+    deadline: bytes = b"",
+    dedup: str = "",
+    blocking: bytes = b"",
 ) -> JobInfo:
     try:
         parsed = Specification.parse(specification)
@@ -201,12 +210,17 @@ def _info(
         parked=parked.partition(b" ")[2].decode() if parked else "",
         progress=progress,
         meta=parsed.meta,
+        key=parsed.key,
+        priority=priority,
+        expires_at=moment(int(float(deadline))) if deadline else None,
+        dedup=dedup,
+        waiting_for=max(0, int(blocking.split(b" ")[0])) if blocking else 0,
         specification=specification,
     )
 
 
 def _overview(queue: str, reply: Any) -> QueueInfo:
-    now, paused, waiting, parked, delayed, active, completed, failed, cancelled, oldest, *workers = reply
+    now, paused, waiting, parked, delayed, blocked, active, completed, failed, cancelled, oldest, *workers = reply
     created_at = None
     if oldest:
         try:
@@ -219,6 +233,7 @@ def _overview(queue: str, reply: Any) -> QueueInfo:
         counts={
             JobState.WAITING: waiting + parked,
             JobState.DELAYED: delayed,
+            JobState.BLOCKED: blocked,
             JobState.ACTIVE: active,
             JobState.COMPLETED: completed,
             JobState.FAILED: failed,

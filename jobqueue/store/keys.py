@@ -19,16 +19,48 @@ KEYS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "logs": ("hash", "id -> the lines the job has logged"),
         "parked": ("hash", "id -> what a worker must know to run the job, and why it waits"),
         "cancelling": ("hash", "id -> why the active job was asked to stop"),
+        "traits": ("hash", "id -> priority and key, of jobs that have one"),
+        "places": ("hash", "id -> lane and rank in the backlog; of an active job, the lane it came from"),
+        "owning": ("hash", "id -> mode and deduplication key"),
+        "aggregates": ("hash", "id -> bytes after the items that the job gathers, how many they are, since when"),
+        "blocking": ("hash", "id -> how many jobs it waits for, how many have failed it, and when it is due then"),
+        "inputs": ("hash", "id|queue/id -> how a job ended that it waited for"),
         # States: the structure that holds an id is its state.
         "wait": ("list", "ids that may start now; taken from the right, added on the left"),
-        "paused": ("list", "what wait is called while the queue is paused"),
+        "held": ("list", "what wait is called while the queue is paused or limited"),
         "ghosts": ("set", "ids that lie in wait but were cancelled or removed"),
+        "backlog": ("zset", "waiting ids that have a priority, a key, or a task with a limit: lane|rank|id"),
         "delayed": ("zset", "ids by the time they are due"),
+        "blocked": ("zset", "ids of jobs that wait for others, by the time since when"),
         "parking": ("zset", "parked ids, in the order of what they wait for"),
         "completed": ("zset", "ids by the time they ended"),
         "failed": ("zset", "ids by the time they ended"),
         "cancelled": ("zset", "ids by the time they ended"),
         "expiring": ("zset", "completed ids that are kept for a shorter time than others, by its end"),
+        "deadlines": ("zset", "ids by the time until which they must have started"),
+        "keyed": ("zset", "key|id of the jobs of a key that have not ended"),
+        # Rules.
+        "limits": ("hash", "limit and gate -> its value; with = as declared in code, with ! if it was set since"),
+        "tasks": ("set", "names of tasks that have a gate of their own"),
+        "ring": ("zset", "lanes that take turns, by their pass"),
+        "turns": ("zset", "lanes that are empty but have had their turn, by their pass"),
+        "closed": ("hash", "lane -> the gate that keeps it out of the ring, and its pass"),
+        "gated": ("zset", "gate|pass|lane of lanes that wait for a gate"),
+        "resting": ("zset", "gates by the time at which they may be open"),
+        "slots": ("zset", "gate|id of active jobs that have a key, or a task with a limit"),
+        "pace": ("zset", "gates by the time in microseconds until which their rate is used up"),
+        "dedup": (
+            "hash",
+            "deduplication key -> owner, mode, until when, and who comes next; =id -> what has absorbed a job",
+        ),
+        "throttled": ("zset", "deduplication keys by the time until which they are kept"),
+        # Between jobs.
+        "edges": ("zset", "id|queue/id|policy|number: what a job waits for, in their order"),
+        "dependents": ("zset", "id|queue/id|policy: what waits for a job"),
+        "outbox": ("list", "what has happened to jobs and is to be told to those that depend on them"),
+        "outgoing": ("hash", "what is to be told to jobs of other queues"),
+        "staging": ("zset", "flow|id of jobs of flows that are being added in parts"),
+        "stagings": ("zset", "such flows by the time until which they must be complete"),
         # Workers.
         "workers": ("zset", "worker ids by the end of their lease; -1 while they are being reaped"),
         "worker_info": ("hash", "worker id -> host, process, what it does"),
@@ -36,9 +68,12 @@ KEYS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "claims": ("hash", "worker id -> its last request and what it was answered"),
         "inbox": ("list", "one per worker: ids that BLMOVE has handed to it"),
         # The rest.
-        "meta": ("hash", "paused: the queue is paused; token: the last one given"),
+        "meta": (
+            "hash",
+            "paused, limited: the line is held; token: the last given; sequence, turn, plain: the order of the backlog",
+        ),
         "waiters": ("set", "ids whose end somebody waits for"),
-        "control": ("channel", "promote; cancel <id>"),
+        "control": ("channel", "promote; relay; cancel <id>"),
         "finished": ("channel", "finished:<id>: how the job ended"),
     }
 )
@@ -52,9 +87,17 @@ class QueueKeys:
         self.queue = queue
         self.tag = f"{{{prefix}:{queue}}}"
         self._names = {name: f"{self.tag}:{name}" for name in KEYS}
+        self._tuples: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def __getitem__(self, name: str) -> str:
         return self._names[name]
+
+    def named(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the names of several keys, as a script takes them."""
+        found = self._tuples.get(names)
+        if found is None:
+            found = self._tuples[names] = tuple(self._names[name] for name in names)
+        return found
 
     def inbox(self, worker: str) -> str:
         """Return the key of a worker's inbox."""

@@ -3,7 +3,7 @@
 The header of a command is its contract, and the source of the names its body uses::
 
     --[[ One line that says what it does.
-    @key   NAME TYPE               a key of the queue; the body writes ``key.NAME``
+    @key   NAME TYPE               a key of the queue that the body itself uses, as ``key.NAME``
     @arg   NAME str|int TEXT       an argument; the body writes ``NAME``
     @rest  NAME N TEXT             any number of groups of N further arguments, from ``ARGV[rest]`` on
     @flags allow-oom | no-writes   goes on when the memory is full | writes nothing
@@ -13,7 +13,7 @@ The header of a command is its contract, and the source of the names its body us
     --@include NAME                lib/NAME.lua, which holds the one local function NAME
 
 The first argument of every script is ``now``: empty, or the time in milliseconds that a test wants it to be. An include
-declares with ``@uses`` which keys it touches; a command that includes it must declare them.
+declares with ``@uses`` which keys it touches; the keys of a command are its own, then those of its includes.
 """
 
 import re
@@ -108,7 +108,9 @@ def assemble(name: str, texts: dict[str, str]) -> Script:
         ScriptError: the contract is broken.
     """
     tags = _tags(name, texts[name], _COMMAND_TAGS)
-    keys = tuple(_declared_key(name, text) for text in tags.get("key", []))
+    own = tuple(_declared_key(name, text) for text in tags.get("key", []))
+    order = _order(name, texts)
+    keys = tuple(dict.fromkeys((*own, *(used for path in order for used in _uses(path, texts[path])))))
     args = tuple(_declared_arg(name, text) for text in tags.get("arg", []))
     group = _declared_group(name, tags.get("rest", []))
     flags = frozenset(word for text in tags.get("flags", []) for word in text.split())
@@ -125,14 +127,14 @@ def assemble(name: str, texts: dict[str, str]) -> Script:
     lines = [" ".join(preamble)]
     origin = [(f"{name}.lua", 0)]
 
-    for path in [*_order(name, texts), name]:
+    for path in [*order, name]:
         text = texts[path]
         used = set(_KEY_USE.findall(_HEADER.sub("", text)))
-        allowed = set(keys) if path == name else set(_uses(path, text))
+        allowed = set(own) if path == name else set(_uses(path, text))
         if not used <= allowed:
             raise ScriptError(f"{path}.lua: uses keys it does not declare: {sorted(used - allowed)}")
-        if not allowed <= set(keys):
-            raise ScriptError(f"{name}.lua: {path}.lua needs keys it does not declare: {sorted(allowed - set(keys))}")
+        if not allowed <= set(KEYS):
+            raise ScriptError(f"{path}.lua: uses unknown keys: {sorted(allowed - set(KEYS))}")
         start = _HEADER.match(text)
         skipped = text[: start.end()].count("\n") if start else 0
         for number, line in enumerate(text.splitlines()[skipped:], skipped + 1):

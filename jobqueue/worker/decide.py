@@ -7,9 +7,20 @@ from types import TracebackType
 
 from jobqueue.errors import JobTimeout
 from jobqueue.job import Counts
-from jobqueue.outcome import Cancelled, Completed, ErrorText, Failed, Interrupted, Outcome, Retried, Snoozed
+from jobqueue.outcome import (
+    Blocked,
+    Cancelled,
+    Completed,
+    ErrorText,
+    Failed,
+    Interrupted,
+    Limited,
+    Outcome,
+    Retried,
+    Snoozed,
+)
 from jobqueue.retry import Retry
-from jobqueue.signals import Cancel, RetryAfter, Signal, Snooze
+from jobqueue.signals import Cancel, RateLimited, RetryAfter, Signal, Snooze
 from jobqueue.signature import UnwritableResult
 
 MESSAGE_LIMIT = 2 * 1024
@@ -53,12 +64,28 @@ class Terms:
         retry: its retry policy.
         timeout: seconds it may take.
         result_ttl: seconds it is kept when it has completed, where that differs from the queue's retention.
+        task: the name under which the job was enqueued.
+        key: its key.
     """
 
     counts: Counts
     retry: Retry
     timeout: float | None
     result_ttl: float | None
+    task: str = ""
+    key: str | None = None
+
+
+class Waiting(Signal):
+    """What becomes of ``WaitFor`` when its jobs have been enqueued.
+
+    Args:
+        edges: what is waited for, as ``Blocked`` has it.
+    """
+
+    def __init__(self, edges: str) -> None:
+        super().__init__(edges)
+        self.edges = edges
 
 
 def decide(ended: Returned | Raised, terms: Terms, stop: Stop | None = None) -> Outcome:
@@ -72,10 +99,14 @@ def decide(ended: Returned | Raised, terms: Terms, stop: Stop | None = None) -> 
     if isinstance(ended, Returned):
         # A function that returns has done its work, even if it was asked to stop meanwhile.
         return Completed(ended.result, terms.result_ttl)
-    error = _signal_within(ended.error) or ended.error
+    error = signal_within(ended.error) or ended.error
     match error:
         case Snooze(delay=delay):
             return Snoozed(delay)
+        case RateLimited(retry_after=delay):
+            return Limited(_gate(error, terms), delay)
+        case Waiting(edges=edges):
+            return Blocked(edges)
         case Cancel(reason=reason):
             return Cancelled("" if reason is None else plain(reason, MESSAGE_LIMIT))
         case RetryAfter(delay=delay):
@@ -97,6 +128,14 @@ def error_text(error: BaseException) -> ErrorText:
     known = kind.__module__ == "builtins" or kind.__module__.startswith("jobqueue.")
     name = kind.__qualname__ if known else f"{kind.__module__}.{kind.__qualname__}"
     return ErrorText(name, plain(error, MESSAGE_LIMIT), _traceback(error))
+
+
+def _gate(signal: RateLimited, terms: Terms) -> str:
+    """Return what rests when a job has been told to slow down."""
+    hold = signal.hold or ("key" if terms.key is not None else "queue")
+    if hold == "task":
+        return f"task:{terms.task}"
+    return f"key:{terms.key}" if hold == "key" and terms.key is not None else "queue"
 
 
 def _failure(error: BaseException, terms: Terms, delay: float | None = None) -> Outcome:
@@ -121,13 +160,13 @@ def _failure(error: BaseException, terms: Terms, delay: float | None = None) -> 
     return Retried(error_text(error), delay)
 
 
-def _signal_within(error: BaseException) -> Signal | None:
+def signal_within(error: BaseException) -> Signal | None:
     """Return the signal that a task group has wrapped into an exception group, if it is that."""
     if isinstance(error, Signal):
         return error
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
-            if found := _signal_within(inner):
+            if found := signal_within(inner):
                 return found
     return None
 

@@ -15,6 +15,7 @@ from jobqueue.store.claims import Settlement, settle
 from jobqueue.store.client import AsyncClient, SyncClient
 from jobqueue.store.inspect import eviction
 from jobqueue.store.keys import QueueKeys
+from jobqueue.store.rules import declare
 from jobqueue.store.upkeep import promote
 from jobqueue.version import __version__
 from jobqueue.worker.consumer import Consumer
@@ -28,6 +29,7 @@ from jobqueue.worker.membership import Membership
 from jobqueue.worker.promoter import Promoter
 from jobqueue.worker.pruner import Pruner
 from jobqueue.worker.reaper import Reaper
+from jobqueue.worker.relayer import Relayer
 from jobqueue.worker.runner import UNREADABLE, Runner
 from jobqueue.worker.running import Running
 from jobqueue.worker.slots import Slots
@@ -126,11 +128,13 @@ class Engine:
         self._pruner = Pruner(self._queues, settings.retention, self._client, log)
         self._promoter = Promoter(self._queues, self._client, log)
         known = [*((task.name, task.signature.fingerprint) for task in jobs), (UNREADABLE, __version__)]
+        self._relayer = Relayer(self._queues, jobs.keys, self._client, log)
         self._unparker = Unparker(self._queues, known, self._client, log)
         self._loops: list[Loop] = [
             self._pruner,
             self._promoter,
             self._unparker,
+            self._relayer,
             Reaper(
                 self._queues,
                 lease=settings.lease,
@@ -144,6 +148,7 @@ class Engine:
                 server,
                 cancel=self._cancel,
                 promote=self._promoter.wake,
+                relay=self._relayer.wake,
                 missed=self._messages_missed,
                 log=log,
             ),
@@ -181,6 +186,9 @@ class Engine:
         await start_up(self._jobs)
         self._started_up = True
         await self._membership.join()
+        for keys in self._queues:
+            if declared := self._jobs.declared_limits(keys.queue, of_all_tasks=True):
+                await self._client.run(declare(keys, declared))
         for loop in self._loops:
             loop.start()
         self._watchdog.start()
@@ -204,6 +212,8 @@ class Engine:
                 return
             await self._client.run_many([promote(keys) for keys in self._queues])
             await self._unparker.tick()
+            while not await self._relayer.tick():
+                pass
             for consumer in consumers:
                 consumer.poke()
 
@@ -309,6 +319,7 @@ class Engine:
     def _messages_missed(self) -> None:
         self._membership.suspect()
         self._promoter.wake()
+        self._relayer.wake()
 
     def _trouble(self, error: ServerError | None) -> None:
         self._troubled_at = time.monotonic()

@@ -31,6 +31,7 @@ class Listener(Loop):
         *,
         cancel: Callable[[QueueKeys, str], None],
         promote: Callable[[], None],
+        relay: Callable[[], None],
         missed: Callable[[], None],
         log: WorkerLog,
     ) -> None:
@@ -41,6 +42,7 @@ class Listener(Loop):
             server: where they are.
             cancel: is called with a job that is to stop.
             promote: is called when a job may be due earlier than was known.
+            relay: is called when jobs have ended that others depend on.
             missed: is called when messages may have been missed.
             log: is told of trouble.
         """
@@ -49,6 +51,7 @@ class Listener(Loop):
         self._server = server
         self._cancel = cancel
         self._promote = promote
+        self._relay = relay
         self._missed = missed
         self._redis: Any = None
         self._messages: Any = None
@@ -84,6 +87,8 @@ class Listener(Loop):
             self._cancel(self._queues[message["channel"].decode()], argument)
         elif verb == "promote":
             self._promote()
+        elif verb == "relay":
+            self._relay()
 
     async def _close(self) -> None:
         messages, connection = self._messages, self._redis

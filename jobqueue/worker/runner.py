@@ -3,21 +3,26 @@
 import asyncio
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha1
 from typing import Any
 
 from jobqueue.app import JobQueue
 from jobqueue.context import JobContext, enter
+from jobqueue.dependencies import After, edges_of
 from jobqueue.errors import InvalidOption, JobTimeout, UnknownOption
 from jobqueue.job import Specification, moment
 from jobqueue.middleware import CallNext, compose
 from jobqueue.outcome import Outcome, Parked
 from jobqueue.retry import Retry
+from jobqueue.signals import WaitFor
 from jobqueue.signature import UnreadableArguments, UnwritableResult
 from jobqueue.store.claims import BESIDE_OTHERS, Claimed
-from jobqueue.task import Task
+from jobqueue.store.relay import dependency_count
+from jobqueue.task import Draft, Task
 from jobqueue.version import __version__
-from jobqueue.worker.decide import MESSAGE_LIMIT, Raised, Returned, Stop, Terms, decide, plain
+from jobqueue.worker.decide import MESSAGE_LIMIT, Raised, Returned, Stop, Terms, Waiting, decide, plain, signal_within
 from jobqueue.worker.executors.process import ProcessExecutor
 from jobqueue.worker.executors.thread import ThreadExecutor
 from jobqueue.worker.log import WorkerLog
@@ -98,6 +103,8 @@ class Runner:
             enqueued_at=None if specification.created_at is None else moment(specification.created_at),
             deadline=None if terms.timeout is None else moment(now) + timedelta(seconds=terms.timeout),
             spoke=spoke,
+            key=specification.key,
+            bonds=self._jobs.job,
         )
         running = Running(claimed, context, terms, on_end)
         if self._processes is not None and self._wants_process(task, claimed):
@@ -139,6 +146,8 @@ class Runner:
             else Retry.from_wire(specification.retry, settings.retry),
             timeout=settings.timeout if specification.timeout is None else specification.timeout,
             result_ttl=0 if retention.completed.nothing else ttl,
+            task=specification.task,
+            key=specification.key,
         )
 
     async def _run_async(self, running: Running, task: Task[..., Any], call: CallNext) -> None:
@@ -180,8 +189,31 @@ class Runner:
                 call = compose(self._jobs.layers, running.context, call)
             ended = Returned(self._checked(task, await call()))
         except BaseException as error:  # a job may raise anything, and whatever it is must be settled
-            ended = Raised(error)
+            ended = Raised(await self._with_children(error, running.context))
         running.end(decide(ended, running.terms, running.stopped))
+
+    async def _with_children(self, error: BaseException, job: JobContext) -> BaseException:
+        """Enqueue the jobs that a job wants to wait for; what it raised otherwise is left as it is."""
+        signal = signal_within(error)
+        if not isinstance(signal, WaitFor):
+            return error
+        try:
+            keys, connections = self._jobs.keys(job.queue), self._jobs.connections
+            before = await connections.arun(dependency_count(keys, job.id))
+            children = list(signal.jobs)
+            places = [place for place, child in enumerate(children) if isinstance(child, Draft)]
+            # The same ids if this is done again, because the worker has died before the job was settled.
+            drafts: list[Draft[Any]] = [
+                replace(draft, id=draft.id or _child_id(job.id, before + number))
+                for number, draft in enumerate(child for child in children if isinstance(child, Draft))
+            ]
+            # What is enqueued may be taken for a duplicate: then the job is waited for that stands.
+            for place, handle in zip(places, await self._jobs.aenqueue_many(drafts), strict=True):
+                children[place] = handle
+            edges = edges_of([After(child, signal.on_failure) for child in dict.fromkeys(children)])
+            return Waiting(",".join(edge.to_wire() for edge in edges))
+        except Exception as failed:  # a job that is refused, or a server that is: the attempt has failed
+            return failed
 
     def _checked(self, task: Task[..., Any], value: Any) -> bytes:
         result = task.signature.encode_result(value)
@@ -201,6 +233,11 @@ class Runner:
 
     def _came_back(self) -> None:
         self._stuck -= 1
+
+
+def _child_id(parent: str, number: int) -> str:
+    name = f"{parent}:{number}"
+    return name if len(name) <= 128 else f"{sha1(parent.encode()).hexdigest()}:{number}"
 
 
 def _this_task() -> "asyncio.Task[Any]":

@@ -14,8 +14,9 @@ from jobqueue.cli.main import _COMMANDS, cli
 
 COMMANDS = [
     *[(name,) for name in _COMMANDS],
-    *[("job", name) for name in ("list", "show", "retry", "cancel", "remove", "logs")],
-    *[("queue", name) for name in ("list", "pause", "resume")],
+    *[("job", name) for name in ("list", "show", "retry", "cancel", "promote", "prioritize", "remove", "logs")],
+    *[("queue", name) for name in ("list", "pause", "resume", "limit")],
+    *[("task", name) for name in ("strike", "unstrike")],
 ]
 
 HELP = """
@@ -44,6 +45,12 @@ def test_the_help_names_every_command_and_every_exit_code(shell: Shell):
     assert "0 ok, 1 failed, 2 wrong usage, 3 Redis" in " ".join(done.out.split())
 
 
+def test_these_are_all_the_commands():
+    groups = {name: importlib.import_module(f"jobqueue.cli.{name}").command for name in _COMMANDS}
+    found = {(name, inner) for name, group in groups.items() for inner in getattr(group, "commands", ())}
+    assert found | {(name,) for name in _COMMANDS} == set(COMMANDS)
+
+
 def test_every_command_explains_itself(shell: Shell):
     for command, done in zip(COMMANDS, shell.all(*[(*command, "--help") for command in COMMANDS]), strict=True):
         assert done.code == 0, command
@@ -52,7 +59,7 @@ def test_every_command_explains_itself(shell: Shell):
 
 
 def test_commands_without_arguments_show_the_help(shell: Shell):
-    for done in shell.all((), ("job",), ("queue",)):
+    for done in shell.all((), ("job",), ("queue",), ("task",)):
         assert "Usage: jobqueue" in done.out + done.err
         assert "Commands:" in done.out + done.err
 

@@ -15,9 +15,9 @@ from jobqueue.worker.worker import Worker
 
 LISTED = {
     "id", "queue", "task", "state", "args", "meta", "created_at", "run_at", "started_at", "worker", "token", "parked",
-    "counts", "ending",
+    "key", "counts", "ending",
 }  # fmt: skip
-SHOWN = LISTED | {"cancelling", "progress", "history"}
+SHOWN = LISTED | {"cancelling", "priority", "expires_at", "dedup", "waiting_for", "progress", "history"}
 ENDING = {
     "outcome", "started_at", "finished_at", "worker", "token", "result", "error_type", "message", "traceback",
 }  # fmt: skip
@@ -49,7 +49,7 @@ def run_all(shop: JobQueue) -> None:
 
 
 @pytest.fixture
-def six(shop: JobQueue) -> dict[str, str]:
+def seven(shop: JobQueue) -> dict[str, str]:
     """Return the ids of jobs, one in each state but active, and a parked one."""
     add, send = shop.task_named("add"), shop.task_named("send")
     shop.enqueue(add.using(id="done", meta={"trace": "t1"}).draft(2, b=3))
@@ -59,14 +59,16 @@ def six(shop: JobQueue) -> dict[str, str]:
     shop.enqueue(add.using(id="waiting").draft(1))
     shop.enqueue(add.using(id="later", delay=3600).draft(1))
     shop.enqueue(add.using(id="off", queue="mail").draft(1)).cancel("not needed")
-    return {job: job for job in ("done", "failed", "parked", "waiting", "later", "off")}
+    first = shop.queue("default").job("waiting")
+    shop.enqueue(add.using(id="blocked", key="acme", priority=5, expires=3600, after=first).draft(1))
+    return {job: job for job in ("done", "failed", "parked", "waiting", "later", "off", "blocked")}
 
 
-@pytest.mark.usefixtures("six")
+@pytest.mark.usefixtures("seven")
 def test_all_jobs_are_listed_with_all_that_is_known_of_them_at_once(shell: Shell, shop: JobQueue):
     listed = shell("job", "list", "--json").json
 
-    assert [job["id"] for job in listed] == ["waiting", "parked", "later", "done", "failed", "off"]
+    assert [job["id"] for job in listed] == ["waiting", "parked", "later", "blocked", "done", "failed", "off"]
     assert all(set(job) == LISTED for job in listed)
     by_id = {job["id"]: job for job in listed}
     for job in by_id.values():
@@ -84,9 +86,10 @@ def test_all_jobs_are_listed_with_all_that_is_known_of_them_at_once(shell: Shell
     assert by_id["parked"]["parked"] == "no task 'nosuch' is known here"
     assert by_id["later"]["run_at"] > by_id["later"]["created_at"]
     assert by_id["waiting"]["ending"] is None
+    assert (by_id["blocked"]["key"], by_id["waiting"]["key"]) == ("acme", None)
 
 
-@pytest.mark.usefixtures("six")
+@pytest.mark.usefixtures("seven")
 def test_the_table_has_a_row_for_each_job_that_says_what_matters(shell: Shell):
     done = shell("job", "list")
     heading, *rows = done.out.splitlines()
@@ -95,6 +98,7 @@ def test_the_table_has_a_row_for_each_job_that_says_what_matters(shell: Shell):
     cells = {row.split()[0]: row for row in rows}
     assert cells["waiting"].split()[1:4] == ["default", "add", "waiting"]
     assert cells["parked"].endswith("parked: no task 'nosuch' is known here")
+    assert cells["blocked"].split()[1:4] == ["default", "add", "blocked"]
     assert cells["later"].split("due in ")[1] in {"1h", "59m 59s", "59m 58s"}
     assert "completed " in cells["done"]
     assert cells["failed"].endswith("ValueError: bad address ada")
@@ -106,21 +110,23 @@ def test_the_table_has_a_row_for_each_job_that_says_what_matters(shell: Shell):
     assert done.err == ""
 
 
-@pytest.mark.usefixtures("six")
+@pytest.mark.usefixtures("seven")
 def test_jobs_are_listed_by_queue_state_and_task(shell: Shell):
-    by_queue, by_state, by_task, parked, one, none = shell.all(
+    by_queue, by_state, by_task, parked, blocked, one, none = shell.all(
         ("job", "list", "--json", "-q", "mail"),
         ("job", "list", "--json", "-s", "completed"),
         ("job", "list", "--json", "-t", "add"),
         ("job", "list", "--json", "--state", "parked", "--queue", "default"),
+        ("job", "list", "--json", "--state", "blocked"),
         ("job", "list", "-n", "2"),
         ("job", "list", "-t", "nosuch", "-q", "mail"),
     )
 
     assert [job["id"] for job in by_queue.json] == ["failed", "off"]
     assert [job["id"] for job in by_state.json] == ["done"]
-    assert [job["id"] for job in by_task.json] == ["waiting", "later", "done", "off"]
+    assert [job["id"] for job in by_task.json] == ["waiting", "later", "blocked", "done", "off"]
     assert [job["id"] for job in parked.json] == ["parked"]
+    assert [job["id"] for job in blocked.json] == ["blocked"]
     assert len(one.out.splitlines()) == 3
     assert one.err == "... the first 2; --limit shows more\n"
     assert none.out == "no jobs\n"
@@ -133,12 +139,12 @@ def test_an_empty_server_has_no_jobs(shell: Shell):
     assert as_json.json == []
 
 
-@pytest.mark.usefixtures("six")
+@pytest.mark.usefixtures("seven")
 def test_a_list_that_just_fits_is_not_said_to_go_on(shell: Shell):
-    assert shell("job", "list", "-n", "6").err == ""
+    assert shell("job", "list", "-n", "7").err == ""
 
 
-@pytest.mark.usefixtures("six")
+@pytest.mark.usefixtures("seven")
 def test_a_job_is_shown_with_everything_about_it(shell: Shell, shop: JobQueue):
     as_json, text, failed = shell.all(
         ("job", "show", "done", "--json"), ("job", "show", "done"), ("job", "show", "failed")
@@ -164,6 +170,24 @@ def test_a_job_is_shown_with_everything_about_it(shell: Shell, shop: JobQueue):
     assert "in send" in failed.out
 
 
+@pytest.mark.usefixtures("seven")
+def test_a_job_is_shown_with_how_it_is_steered(shell: Shell, shop: JobQueue):
+    as_json, text, plain = shell.all(
+        ("job", "show", "blocked", "--json"), ("job", "show", "blocked"), ("job", "show", "waiting", "--json")
+    )
+    job, info = as_json.json, shop.queue("default").job("blocked").info()
+
+    assert job.keys() == SHOWN
+    assert (job["state"], job["key"], job["priority"], job["waiting_for"]) == ("blocked", "acme", 5, 1)
+    assert datetime.fromisoformat(job["expires_at"]) == info.expires_at
+    assert [plain.json[name] for name in ("key", "priority", "expires_at", "dedup", "waiting_for")] == [
+        None, 0, None, None, 0,
+    ]  # fmt: skip
+    facts = {line[:11].strip(): line[11:] for line in text.out.splitlines()}
+    assert (facts["state"], facts["waits for"], facts["key"], facts["priority"]) == ("blocked", "1 job", "acme", "5")
+    assert "(in " in facts["expires"]
+
+
 def test_the_history_of_a_job_is_shown_with_each_outcome(shell: Shell, shop: JobQueue):
     shop.enqueue(shop.task_named("send").using(id="failed").draft("ada"))
     run_all(shop)
@@ -174,7 +198,7 @@ def test_the_history_of_a_job_is_shown_with_each_outcome(shell: Shell, shop: Job
     assert "bad address ada" in history[0]["traceback"]
 
 
-def test_failed_and_cancelled_jobs_are_retried_and_others_are_not(shell: Shell, shop: JobQueue, six: dict[str, str]):
+def test_failed_and_cancelled_jobs_are_retried_and_others_are_not(shell: Shell, shop: JobQueue, seven: dict[str, str]):
     done = shell("job", "retry", "failed", "done", "off", "--json")
 
     assert done.code == 1
@@ -183,18 +207,18 @@ def test_failed_and_cancelled_jobs_are_retried_and_others_are_not(shell: Shell, 
         {"id": "off", "queue": "mail", "state": "waiting"},
     ]
     assert done.complaint == "Error: job done is completed: only failed and cancelled jobs can be retried"
-    assert shop.queue("mail").job(six["failed"]).state() is JobState.WAITING
-    assert shop.queue("default").job(six["done"]).state() is JobState.COMPLETED
+    assert shop.queue("mail").job(seven["failed"]).state() is JobState.WAITING
+    assert shop.queue("default").job(seven["done"]).state() is JobState.COMPLETED
     assert shell("job", "show", "failed", "--json").json["counts"]["failures"] == 0
 
 
-def test_a_retried_job_is_reported(shell: Shell, six: dict[str, str]):
-    done = shell("job", "retry", six["failed"])
+def test_a_retried_job_is_reported(shell: Shell, seven: dict[str, str]):
+    done = shell("job", "retry", seven["failed"])
 
     assert (done.code, done.out, done.err) == (0, "job failed is waiting\n", "")
 
 
-def test_jobs_are_cancelled_where_they_are(shell: Shell, shop: JobQueue, six: dict[str, str]):
+def test_jobs_are_cancelled_where_they_are(shell: Shell, shop: JobQueue, seven: dict[str, str]):
     Desk(shop.connections.sync_client(), shop.keys("default"), "w1").claim(1)
 
     done = shell("job", "cancel", "waiting", "later", "parked", "off", "done", "--reason", "stock is gone")
@@ -207,26 +231,29 @@ def test_jobs_are_cancelled_where_they_are(shell: Shell, shop: JobQueue, six: di
         "job off is cancelled",
     ]
     assert done.complaint == "Error: job done is completed: it has ended, and cannot be cancelled any more"
-    later, waiting = shop.queue("default").job(six["later"]).info(), shop.queue("default").job(six["waiting"]).info()
+    later, waiting = (
+        shop.queue("default").job(seven["later"]).info(),
+        shop.queue("default").job(seven["waiting"]).info(),
+    )
     assert later.ending is not None
     assert later.ending.message == "stock is gone"
     assert waiting.cancelling
     assert "active (asked to stop)" in shell("job", "show", "waiting").out
 
 
-def test_cancelling_tells_the_states_in_json(shell: Shell, shop: JobQueue, six: dict[str, str]):
+def test_cancelling_tells_the_states_in_json(shell: Shell, shop: JobQueue, seven: dict[str, str]):
     Desk(shop.connections.sync_client(), shop.keys("default"), "w1").claim(1)
 
-    done = shell("job", "cancel", six["waiting"], six["later"], "--json")
+    done = shell("job", "cancel", seven["waiting"], seven["later"], "--json")
 
     assert done.code == 0
     assert [job["state"] for job in done.json] == ["active", "cancelled"]
 
 
-def test_jobs_are_removed_if_one_agrees(shell: Shell, shop: JobQueue, six: dict[str, str]):
-    refused = shell("job", "remove", six["done"], stdin="n\n")
-    unanswered = shell("job", "remove", six["done"])
-    agreed = shell("job", "remove", six["done"], six["failed"], stdin="y\n")
+def test_jobs_are_removed_if_one_agrees(shell: Shell, shop: JobQueue, seven: dict[str, str]):
+    refused = shell("job", "remove", seven["done"], stdin="n\n")
+    unanswered = shell("job", "remove", seven["done"])
+    agreed = shell("job", "remove", seven["done"], seven["failed"], stdin="y\n")
 
     assert (refused.code, unanswered.code, agreed.code) == (1, 1, 0)
     assert "nothing was removed" in refused.err
@@ -237,25 +264,27 @@ def test_jobs_are_removed_if_one_agrees(shell: Shell, shop: JobQueue, six: dict[
     assert [job.id for job in shop.queue("default").jobs("completed")] == []
 
 
-def test_jobs_are_removed_without_a_question_but_not_while_they_run(shell: Shell, shop: JobQueue, six: dict[str, str]):
+def test_jobs_are_removed_without_a_question_but_not_while_they_run(
+    shell: Shell, shop: JobQueue, seven: dict[str, str]
+):
     Desk(shop.connections.sync_client(), shop.keys("default"), "w1").claim(1)
 
-    done = shell("job", "remove", "--yes", six["waiting"], six["later"], "--json")
+    done = shell("job", "remove", "--yes", seven["waiting"], seven["later"], "--json")
 
     assert done.code == 1
     assert done.json == [{"id": "later", "queue": "default", "state": "removed"}]
     assert "job waiting is active: cancel it first" in done.complaint
 
 
-def test_if_one_of_the_jobs_does_not_exist_none_is_touched(shell: Shell, shop: JobQueue, six: dict[str, str]):
-    done = shell("job", "remove", "-y", six["later"], "nosuch")
+def test_if_one_of_the_jobs_does_not_exist_none_is_touched(shell: Shell, shop: JobQueue, seven: dict[str, str]):
+    done = shell("job", "remove", "-y", seven["later"], "nosuch")
 
     assert done.code == 1
     assert "'nosuch'" in done.complaint
-    assert shop.queue("default").job(six["later"]).state() is JobState.DELAYED
+    assert shop.queue("default").job(seven["later"]).state() is JobState.DELAYED
 
 
-@pytest.mark.usefixtures("six")
+@pytest.mark.usefixtures("seven")
 def test_what_a_job_has_logged_is_shown(shell: Shell):
     text, as_json, silent = shell.all(
         ("job", "logs", "done"), ("job", "logs", "done", "--json"), ("job", "logs", "waiting")

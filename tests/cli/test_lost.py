@@ -9,7 +9,7 @@ import pytest
 from cli.commands import Background
 from waiting import wait_until
 
-from jobqueue import JobQueue
+from jobqueue import Counts, JobQueue
 from jobqueue.handle import JobHandle
 from jobqueue.job import JobState
 
@@ -103,7 +103,7 @@ def test_the_jobs_of_a_killed_process_run_again_at_once(start: Callable[..., Bac
     gate.touch()
     assert {job.result(timeout=10) for job in jobs} == {other.pid}
     info = jobs[0].info()
-    assert info.counts == (0, 1, 0, 0)
+    assert info.counts == Counts(lost=1)
     assert [(run.outcome, run.message) for run in info.history] == [
         ("lost", "its worker process was killed by SIGKILL")
     ]
@@ -127,7 +127,7 @@ def test_a_killed_process_does_not_disturb_the_other(start: Callable[..., Backgr
     gate.touch()
     assert by_pid[second.pid].result(timeout=10) == second.pid
     assert by_pid[first.pid].result(timeout=10) != first.pid
-    assert by_pid[second.pid].info().counts == (0, 0, 0, 0)
+    assert by_pid[second.pid].info().counts == Counts()
 
 
 @pytest.mark.parametrize(

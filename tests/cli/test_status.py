@@ -9,7 +9,7 @@ from waiting import wait_until
 from jobqueue import JobQueue
 
 QUEUE = {
-    "name", "paused", "waiting", "delayed", "active", "completed", "failed", "cancelled", "parked",
+    "name", "paused", "waiting", "delayed", "blocked", "active", "completed", "failed", "cancelled", "parked",
     "oldest_waiting_seconds", "workers",
 }  # fmt: skip
 WORKER = {"id", "host", "pid", "queues", "concurrency", "started_at", "lease_until", "running"}
@@ -34,8 +34,9 @@ def test_a_server_that_nobody_has_used_says_so(shell: Shell, real_server: Runnin
 
 
 def test_queues_are_counted_by_state(shell: Shell, producer: JobQueue):
-    for _ in range(3):
-        producer.queue("mail").enqueue("send", {})
+    waiting, *_ = [producer.queue("mail").enqueue("send", {}) for _ in range(3)]
+    for _ in range(2):
+        producer.queue("mail").enqueue("send", {}, after=waiting)
     producer.queue("mail").enqueue("send", {}, delay=60)
     producer.queue("mail").enqueue("send", {}).cancel()
     producer.queue("parcels").enqueue("pack", {})
@@ -47,20 +48,20 @@ def test_queues_are_counted_by_state(shell: Shell, producer: JobQueue):
 
     mail, parcels = as_json.json["queues"]
     assert mail.keys() == QUEUE
-    assert [mail[state] for state in ("waiting", "delayed", "active", "cancelled")] == [3, 1, 0, 1]
+    assert [mail[state] for state in ("waiting", "delayed", "blocked", "active", "cancelled")] == [3, 1, 2, 0, 1]
     assert (mail["name"], mail["paused"], mail["workers"]) == ("mail", False, 0)
     assert 0 <= mail["oldest_waiting_seconds"] < 60
     assert (parcels["name"], parcels["paused"], parcels["waiting"]) == ("parcels", True, 1)
     assert [queue["name"] for queue in listed.json] == ["mail", "parcels"]
     heading, first, second, empty, workers = text.out.splitlines()
-    assert heading.split()[:4] == ["QUEUE", "WAITING", "DELAYED", "ACTIVE"]
-    assert first.split()[:7] == ["mail", "3", "1", "0", "0", "0", "1"]
+    assert heading.split()[:5] == ["QUEUE", "WAITING", "DELAYED", "BLOCKED", "ACTIVE"]
+    assert first.split()[:8] == ["mail", "3", "1", "2", "0", "0", "0", "1"]
     assert second.split()[:3] == ["parcels", "(paused)", "1"]
     assert first.index("3") == heading.index("WAITING") + len("WAITING") - 1
     assert (empty, workers) == ("", "no worker is running")
     assert [row.split() for row in table.out.splitlines()] == [
         ["QUEUE", "STATE", "JOBS", "WORKERS"],
-        ["mail", "running", "5", "0"],
+        ["mail", "running", "7", "0"],
         ["parcels", "paused", "1", "0"],
     ]
 

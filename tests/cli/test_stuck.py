@@ -8,7 +8,7 @@ import pytest
 from cli.commands import Background
 from waiting import wait_until
 
-from jobqueue import JobQueue
+from jobqueue import Counts, JobQueue
 from jobqueue.handle import JobHandle
 from jobqueue.job import JobState
 
@@ -74,7 +74,7 @@ def test_a_blocked_event_loop_is_replaced(start: Callable[..., Background], enqu
     info = blocking.info()
     assert info.ending is not None
     assert info.ending.error_type == "JobTimeout"
-    assert info.counts == (1, 0, 0, 0)
+    assert info.counts == Counts(failures=1)
     assert "the event loop has been blocked for" in worker.log
     assert "in block" in worker.log, "it says where"
     wait_until(lambda: beside.info().counts.interrupted == 1 and beside.state() is JobState.ACTIVE, "the other is back")
@@ -82,7 +82,7 @@ def test_a_blocked_event_loop_is_replaced(start: Callable[..., Background], enqu
     assert other.pid != child.pid
     (tmp_path / "gate").touch()
     assert beside.result(timeout=10) == other.pid
-    assert beside.info().counts == (0, 0, 1, 0)
+    assert beside.info().counts == Counts(interrupted=1)
     worker.signal(signal.SIGTERM)
     assert worker.code() == 0
 
@@ -108,7 +108,7 @@ def test_a_process_is_replaced_when_half_of_its_slots_hang(start: Callable[..., 
         info = job.info()
         assert info.ending is not None
         assert info.ending.error_type == "JobTimeout"
-        assert info.counts == (1, 0, 0, 0)
+        assert info.counts == Counts(failures=1)
     worker.signal(signal.SIGTERM)
     assert worker.code() == 0
 

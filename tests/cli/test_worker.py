@@ -12,7 +12,7 @@ import pytest
 from cli.commands import PROGRAM, Shell, processes_in
 from waiting import wait_until
 
-from jobqueue import JobQueue
+from jobqueue import Counts, JobQueue
 from jobqueue.handle import JobHandle
 from jobqueue.job import JobState
 from jobqueue.store.embedded import EmbeddedServer, find_program, socket_path, url_of
@@ -109,7 +109,7 @@ def test_a_signal_lets_running_jobs_end(start, enqueue, runs, gate, number):
 
     assert worker.code() == 0
     assert job.state() is JobState.COMPLETED
-    assert job.info().counts == (0, 0, 0, 0)
+    assert job.info().counts == Counts()
     assert later.state() is JobState.WAITING
     assert f"{number.name}: stopping when the running jobs have ended" in worker.log
 
@@ -159,7 +159,7 @@ def test_ctrl_c_in_a_terminal_lets_running_jobs_end(shell: Shell, enqueue, runs,
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     os.close(terminal)
     assert job.state() is JobState.COMPLETED
-    assert job.info().counts == (0, 0, 0, 0)
+    assert job.info().counts == Counts()
 
 
 def test_a_signal_that_reaches_all_processes_is_one_signal(start, producer, enqueue, runs, gate):
@@ -199,7 +199,7 @@ def test_a_signal_that_reaches_the_process_of_a_job_leaves_the_job_alone(start, 
 
     assert worker.code() == 0
     assert job.state() is JobState.COMPLETED
-    assert job.info().counts == (0, 0, 0, 0)
+    assert job.info().counts == Counts()
 
 
 def test_a_signal_while_processes_are_being_started_is_not_lost(start):
@@ -223,7 +223,7 @@ def test_a_worker_that_is_killed_takes_its_processes_along(start, enqueue, runs,
 
     wait_until(lambda: not processes_in(tmp_path), "its processes have ended", 5)
     assert job.state() is JobState.WAITING
-    assert job.info().counts == (0, 0, 1, 0)
+    assert job.info().counts == Counts(interrupted=1)
 
 
 # -- bursts ------------------------------------------------------------------------------------------------------------

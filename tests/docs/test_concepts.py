@@ -1,13 +1,16 @@
 """The page about concepts says what the code does."""
 
+import inspect
 import re
 from datetime import timedelta
 
 import pytest
 from docs.pages import blocks, codes, read, table
 
-from jobqueue import Exponential, JobState, OutcomeKind, Retry
+import jobqueue
+from jobqueue import Counts, Exponential, JobState, OutcomeKind, Retry
 from jobqueue.job import TRANSITIONS, Transition
+from jobqueue.signals import Signal
 
 PAGE = read("docs/concepts.md")
 
@@ -37,7 +40,21 @@ def test_the_outcomes_are_those_that_there_are_with_their_counters():
         "lost": "lost",
         "interrupted": "interrupted",
         "snoozed": "snoozed",
+        "limited": "limited",
     }
+    assert set(counters.values()) == set(Counts._fields)
+    assert len(Counts._fields) == 5
+    assert "the five counters" in PAGE
+
+
+def test_the_signals_are_those_that_there_are():
+    shown = dict(re.fullmatch(r"(\w+)\((.*)\)", codes(row[0])[0]).groups() for row in table(PAGE, "signal", "effect"))
+    assert shown == {
+        kind.__name__: ", ".join(name for name in inspect.signature(kind).parameters)
+        for kind in Signal.__subclasses__()
+        if kind.__module__ == Signal.__module__
+    }
+    assert set(shown) <= set(jobqueue.__all__)
 
 
 def test_the_retry_policies_can_be_written_like_this():

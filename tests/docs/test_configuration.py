@@ -4,12 +4,17 @@ import importlib
 import inspect
 import re
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 import click
+import pytest
 from docs.pages import ROOT, click_commands, codes, read, section, table
 
-from jobqueue import Exponential, JobQueue, Keep, Retention, Retry
+from jobqueue import After, Aggregate, Dedup, Exponential, JobQueue, Keep, Limits, RateLimit, Retention, Retry
+from jobqueue.dedup import DedupMode
+from jobqueue.dependencies import OnFailure
+from jobqueue.limits import OnFull
+from jobqueue.names import check_key
 from jobqueue.options import EnqueueOptions, TaskOptions
 from jobqueue.settings import Settings
 from jobqueue.worker import Worker
@@ -60,6 +65,22 @@ def test_values_with_defaults():
     assert eval(defaults["backoff"], {"Exponential": Exponential}) == policy.backoff
     assert eval(defaults["on"]) == policy.on
     assert eval(defaults["never"]) == policy.never
+
+
+@pytest.mark.parametrize("kind", [Dedup, Aggregate, Limits, RateLimit, After])
+def test_values_that_steer(kind):
+    assert list(written(kind.__name__)) == list(inspect.signature(kind).parameters)
+    defaults = {name: default for name, default in written(kind.__name__).items() if default}
+    assert {name: eval(default) for name, default in defaults.items()} == parameters(kind)
+
+
+def test_the_words_for_what_becomes_of_a_job_are_those_that_there_are():
+    meanings = {codes(row[0])[0]: row for name in ("Dedup", "Limits", "After") for row in table(PAGE, name, "type")}
+    assert {word for word in codes(meanings["mode"][3]) if f"`{word}`:" in meanings["mode"][3]} == set(
+        get_args(DedupMode)
+    )
+    assert [eval(word) for word in codes(meanings["on_full"][1])] == list(get_args(OnFull))
+    assert codes(meanings["on_failure"][3]) == list(get_args(OnFailure))
 
 
 def test_options_of_tasks_and_jobs():
@@ -116,5 +137,7 @@ def test_the_limits_of_the_history_and_of_names_are_those_of_the_code():
     assert "lines > 20" in note
     assert "latest 20 executions" in section(PAGE, "Fixed limits")
     names = (ROOT / "jobqueue/names.py").read_text()
-    assert "{1,128}" in names
+    assert names.count("{1,128}") == 2
     assert "1 to 128 of the characters" in PAGE
+    assert check_key("@/+=") == "@/+="
+    assert "may have `@ / + =` as well" in PAGE

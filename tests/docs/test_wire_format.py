@@ -5,17 +5,22 @@ import re
 import shlex
 import subprocess
 import sys
-from typing import Any
+from typing import Any, get_args
 
 import redis
 from desk import Desk
-from docs.pages import blocks, codes, prose, read, section, table
+from docs.pages import ROOT, blocks, codes, prose, read, section, table
 
 from jobqueue import Counts, Execution, JobQueue, OutcomeKind
+from jobqueue.dedup import DedupMode
+from jobqueue.dependencies import Edge, OnFailure
 from jobqueue.job import Specification
 from jobqueue.outcome import Completed
+from jobqueue.steering import Gathering, Steering
 from jobqueue.store.claims import Settlement
+from jobqueue.store.inspect import show
 from jobqueue.store.keys import KEYS
+from jobqueue.store.rules import limit
 from jobqueue.store.script import script, script_names
 
 PAGE = read("docs/wire-format.md")
@@ -68,7 +73,7 @@ def test_the_script_that_is_exported_runs_on_servers_without_flags():
     assert not script("add").text(flagged=False).startswith("#!")
     send = shlex.split(blocks(section(PAGE, "Enqueue from another language"))[1].text)
     count = int(send[send.index("$(cat add.lua)") + 1])
-    first = send.index("{jq:mail}:jobs")
+    first = send.index("$(cat add.lua)") + 2
     assert send[first : first + count] == [f"{{jq:mail}}:{name}" for name in script("add").keys]
 
 
@@ -125,8 +130,9 @@ def test_what_is_stored_looks_like_that(client, keys):
     desk = Desk(client, keys, "web1.412.x7Kq21Zd")
     jobs = JobQueue(prefix=keys.prefix, queue=keys.queue)
     jobs.connections._sync = client
+    names = script("add").keys
     client.redis.execute_command(
-        "EVAL", script("add").text(flagged=False), 7, *[keys[name] for name in script("add").keys],
+        "EVAL", script("add").text(flagged=False), len(names), *[keys[name] for name in names],
         "1763700000000", "one", '{"task":"send","args":{}}', "",
     )  # fmt: skip
     [job] = desk.claim().jobs
@@ -140,12 +146,95 @@ def test_what_is_stored_looks_like_that(client, keys):
 
 def test_every_outcome_is_in_the_table_of_settlements():
     named = [name for row in table(PAGE, "outcome", "number", "body") for name in codes(row[0])]
-    assert sorted(named) == sorted(kind.value for kind in OutcomeKind)
+    # A job that expires is not settled: no worker had it.
+    assert sorted(named) == sorted(kind.value for kind in OutcomeKind if kind is not OutcomeKind.EXPIRED)
+
+
+def test_every_outcome_that_is_recorded_is_in_the_table_of_records():
+    named = [name for row in table(PAGE, "outcome", "body") for name in codes(row[0])]
+    only_counted = {OutcomeKind.SNOOZED, OutcomeKind.LIMITED, OutcomeKind.PARKED, OutcomeKind.BLOCKED}
+    assert sorted(named) == sorted(kind.value for kind in OutcomeKind if kind not in only_counted)
+
+
+def test_every_word_that_steers_a_job_is_in_the_table():
+    gathering = Gathering(size=100, max_delay=60, start=3, end=2, count=1)
+    dedup = ("aggregate", 1.5, "greet:1")
+    steering = Steering(5, True, "acme", 5, dedup, gathering, (Edge("mail", "j1", "fail"), Edge("load", "j2", "run")))
+    sent = dict(word.split("=", 1) for word in steering.to_wire().split(" "))
+    rows = table(section(PAGE, "Steer a job"), "word", "meaning")
+    shown = dict(codes(row[0])[0].split("=", 1) for row in rows)
+    assert list(shown) == list(sent)
+    assert (shown["priority"], shown["lifo"], shown["key"], shown["expires"]) == ("5", "1", "acme", "+5000")
+    assert [shown[name] for name in ("priority", "lifo", "key", "expires")] == [
+        sent[name] for name in ("priority", "lifo", "key", "expires")
+    ]
+    assert sent["dedup"] == "aggregate:1500:greet:1"
+    assert sent["gather"] == "100:60000:3:2:1"
+    assert sent["after"] == "fail:mail/j1,run:load/j2"
+    meanings = {name: set(codes(row[1])) for name, row in zip(shown, rows, strict=True)}
+    assert meanings["dedup"] == {*get_args(DedupMode), "aggregate"}
+    assert meanings["after"] == set(get_args(OnFailure))
+
+
+def test_another_language_steers_jobs_with_another_script(client, keys):
+    """Add jobs as the page says, with a client that knows nothing but the text of the script."""
+    found = script("add_steered")
+
+    def add(*jobs: str, whole: int = 0) -> list[str]:
+        names = [keys[name] for name in found.keys]
+        arguments = [len(names), *names, "", whole, "", 0, *jobs]
+        reply = client.redis.execute_command("EVAL", found.text(flagged=False), *arguments)
+        return [part.decode() for part in reply]
+
+    words = "priority=5 key=acme expires=+5000 dedup=until_done:0:greet"
+    first = ("a", '{"task":"greet","args":{},"key":"acme"}', "", words)
+    assert add(*first) == []
+    assert add(*first) == ["a", "existed", "a"]
+    assert add("b", '{"task":"greet"}', "", "dedup=until_done:0:greet") == ["b", "duplicate", "a"]
+    assert add("c", '{"task":"greet"}', "", "after=fail:mail/a", "d", '{"task":"greet"}', "", "after=run:mail/c") == []
+    assert add("e", '{"task":"greet"}', "", "", "f", '{"task":"greet"}', "", "after=fail:mail/no") == [
+        "f",
+        "unknown",
+        "no",
+    ]
+    client.run(limit(keys, "queue", {"max_size": "3", "on_full": "block 5000"}))
+    assert add("e", '{"task":"greet"}', "", "") == ["e", "full", "5000"]
+    assert add("e", '{"task":"greet"}', "", "", "f", '{"task":"greet"}', "", "", whole=1) == ["e", "full", "5000"]
+    states = {job_id: client.run(show(keys, job_id)) for job_id in ("a", "b", "c", "d", "e", "f")}
+    assert {job_id: job and job.state.value for job_id, job in states.items()} == {
+        "a": "waiting", "b": None, "c": "blocked", "d": "blocked", "e": None, "f": None,
+    }  # fmt: skip
+    job = states["a"]
+    assert job is not None
+    assert (job.priority, job.key, job.dedup) == (5, "acme", "until_done greet")
+    assert job.expires_at is not None
+
+
+def test_items_are_gathered_by_where_they_lie_in_the_specification(client, keys):
+    """Count the bytes of the word ``gather`` as the page says."""
+    found = script("add_steered")
+    for number, items in enumerate((["x"], ["y", "z"])):
+        inner = json.dumps(items, separators=(",", ":"))[1:-1]
+        specification = f'{{"task":"load","args":{{"rows":[{inner}]}},"timeout":5}}'
+        start = len(specification) - specification.index(inner)
+        words = f"dedup=aggregate:1000:load gather=100:60000:{start}:{start - len(inner)}:{len(items)}"
+        names = [keys[name] for name in found.keys]
+        job = (f"j{number}", specification, "", words)
+        client.redis.execute_command("EVAL", found.text(flagged=False), len(names), *names, "", 0, "", 0, *job)
+    job = client.run(show(keys, "j0"))
+    assert job is not None
+    assert job.args == {"rows": ["x", "y", "z"]}
+    assert Specification.parse(job.specification).timeout == 5
+
+
+def test_a_script_finds_the_task_in_a_specification_that_is_written_like_the_page_says():
+    assert '`"task":"send"` without white space' in PAGE
+    assert """'"task":"([^"]*)"'""" in (ROOT / "jobqueue/store/lua/lib/task_of.lua").read_text("utf-8")
 
 
 def test_scripts_are_named_with_their_arguments():
     called = dict(re.findall(r"`(\w+)\((worker|limit|id|request)[^`]*\)`", prose(PAGE)))
-    assert {"register", "heartbeat", "claim", "settle", "reap", "promote", "prune", "tell"} <= set(called)
+    assert {"register", "heartbeat", "claim", "settle", "reap", "promote", "prune", "tell", "relay"} <= set(called)
     for name, arguments in re.findall(r"`(\w+)\(([\w, .]*)\)`", prose(PAGE)):
         if name in script_names():
             given = [word.split()[0] for word in arguments.split(", ") if word and "..." not in word]

@@ -26,7 +26,7 @@ from jobqueue.retention import Keep, Retention
 from jobqueue.store import control
 from jobqueue.store.claims import Settlement, blocking_move, claim, heartbeat, reap, register, settle, unpark
 from jobqueue.store.client import SyncClient
-from jobqueue.store.jobs import NewJob, add, cancel, remove, retry
+from jobqueue.store.jobs import Added, NewJob, add, cancel, remove, retry
 from jobqueue.store.keys import queue_keys
 from jobqueue.store.server import MemoryServer, Server, server_at
 from jobqueue.store.upkeep import promote, prune
@@ -71,9 +71,10 @@ class Machine(RuleBasedStateMachine):
     @rule(ids=st.lists(st.sampled_from(IDS), min_size=1, max_size=4), delay=st.sampled_from([0, 0, 0, 1, 10]))
     def add(self, ids, delay):
         new = [NewJob(job_id, b'{"task":"greet","args":{}}', delay or None) for job_id in ids]
-        existed = self.client.run(add(self.keys, new))
+        added = self.client.run(add(self.keys, new))
         created = [job_id for job_id in ids if self.plain.add(job_id, delay * 1000)]
-        assert existed == set(ids) - set(created) | {job_id for job_id in ids if ids.count(job_id) > 1}
+        existed = set(ids) - set(created) | {job_id for job_id in ids if ids.count(job_id) > 1}
+        assert added == Added(frozenset(existed))
 
     # Rules are drawn evenly, so those that matter less share one.
 
@@ -219,7 +220,7 @@ class Machine(RuleBasedStateMachine):
         self.plain.admit(sorted(waiting, key=line.index, reverse=not front), front)
 
     def server_line(self) -> list[str]:
-        name = self.keys["paused" if self.plain.paused else "wait"]
+        name = self.keys["held" if self.plain.paused else "wait"]
         return [job_id.decode() for job_id in self.client.redis.lrange(name, 0, -1)]
 
     def check_answer(self, answer, applied, claimed) -> None:
@@ -236,7 +237,7 @@ class Machine(RuleBasedStateMachine):
         assert problems(space) == []
         plain = self.plain
         assert set(space["jobs"]) == set(plain.jobs)
-        assert space["paused" if plain.paused else "wait"] == plain.line
+        assert space["held" if plain.paused else "wait"] == plain.line
         assert space["ghosts"] == plain.ghosts
         assert {worker: ids for worker, ids in space.inboxes.items() if ids} == {
             worker: found.inbox for worker, found in plain.workers.items() if found.inbox

@@ -5,7 +5,7 @@ from pydantic import BaseModel
 from waiting import await_until
 from working import worker_of
 
-from jobqueue import JobQueue, JobState
+from jobqueue import Counts, JobQueue, JobState
 from jobqueue.worker import Worker
 
 
@@ -40,7 +40,7 @@ async def test_an_unknown_task_waits_until_a_worker_knows_it(jobs, deploy):
 
     async with worker_of(newer):
         assert await handle.aresult(5) == "Hello, Ada"
-        assert (await handle.ainfo()).counts == (0, 0, 0, 0)
+        assert (await handle.ainfo()).counts == Counts()
     await jobs.aclose()
 
 

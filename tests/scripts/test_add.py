@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 import pytest
 
 from jobqueue.store import control
-from jobqueue.store.jobs import CHUNK, NewJob, add, remove
+from jobqueue.store.jobs import CHUNK, Added, NewJob, add, remove
 
 SPEC = b'{"task":"greet","args":{}}'
 STORED = '{"at":1763700000000,"task":"greet","args":{}}'
 
 
 def test_a_job_waits_with_its_specification_and_the_servers_time(client, keys, keyspace):
-    assert client.run(add(keys, [NewJob("a", SPEC)])) == frozenset()
+    assert client.run(add(keys, [NewJob("a", SPEC)])) == Added()
     assert keyspace().present == {"jobs": {"a": STORED}, "wait": ["a"]}
 
 
@@ -25,12 +25,12 @@ def test_jobs_are_taken_from_the_right_and_so_wait_in_the_order_they_were_added(
 def test_adding_twice_is_adding_once(client, keys, keyspace):
     client.run(add(keys, [NewJob("a", SPEC)]))
     before = keyspace().present
-    assert client.run(add(keys, [NewJob("a", b'{"task":"other","args":{}}')])) == {"a"}
+    assert client.run(add(keys, [NewJob("a", b'{"task":"other","args":{}}')])) == Added(frozenset({"a"}))
     assert keyspace().present == before
 
 
 def test_the_same_id_twice_in_one_call_is_one_job(client, keys, keyspace):
-    assert client.run(add(keys, [NewJob("a", SPEC), NewJob("a", SPEC), NewJob("b", SPEC)])) == {"a"}
+    assert client.run(add(keys, [NewJob("a", SPEC), NewJob("a", SPEC), NewJob("b", SPEC)])) == Added(frozenset({"a"}))
     assert keyspace()["wait"] == ["b", "a"]
 
 
@@ -51,7 +51,7 @@ def test_a_time_that_has_come_is_no_delay(client, keys, keyspace, due, waits):
 def test_a_paused_queue_takes_jobs_and_keeps_them(client, keys, keyspace):
     client.run(control.pause(keys))
     client.run(add(keys, [NewJob("a", SPEC)]))
-    assert keyspace().present == {"jobs": {"a": STORED}, "paused": ["a"], "meta": {"paused": "1"}}
+    assert keyspace().present == {"jobs": {"a": STORED}, "held": ["a"], "meta": {"paused": "1"}}
 
 
 def test_an_id_whose_ghost_still_lies_in_the_line_takes_its_place(client, keys, keyspace):
@@ -66,7 +66,7 @@ def test_a_full_chunk_goes_in_one_call_and_more_is_refused(client, keys, keyspac
     jobs = [NewJob(f"j{number}", SPEC, 1.0 if number % 2 else None) for number in range(CHUNK)]
     client.run(add(keys, jobs))
     assert len(keyspace()["wait"]) == len(keyspace()["delayed"]) == CHUNK / 2
-    with pytest.raises(ValueError, match="500 jobs at most"):
+    with pytest.raises(ValueError, match="500 jobs are added at most"):
         add(keys, [*jobs, NewJob("one-more", SPEC)])
 
 

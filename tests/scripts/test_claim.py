@@ -104,7 +104,7 @@ def test_what_landed_just_before_a_pause_and_finds_no_slot_is_paused(desk, enque
     client.redis.rpoplpush(keys["wait"], keys.inbox("w1"))
     client.run(control.pause(keys))
     worker.claim(0)
-    assert keyspace()["paused"] == ["b", "a"]
+    assert keyspace()["held"] == ["b", "a"]
 
 
 def test_a_paused_queue_gives_nothing(desk, enqueue, client, keys):

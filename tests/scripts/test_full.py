@@ -4,13 +4,31 @@ import pytest
 from desk import Desk
 from servers import KINDS
 
+from jobqueue.dependencies import Edge
 from jobqueue.errors import ServerFull
 from jobqueue.job import JobState
-from jobqueue.outcome import Cancelled, Completed, ErrorText, Failed, Interrupted, Lost, Parked, Retried, Snoozed
+from jobqueue.limits import Limits, RateLimit
+from jobqueue.outcome import (
+    Blocked,
+    Cancelled,
+    Completed,
+    ErrorText,
+    Failed,
+    Interrupted,
+    Limited,
+    Lost,
+    Parked,
+    Retried,
+    Snoozed,
+)
 from jobqueue.retention import Keep, Retention
-from jobqueue.store import control, jobs
+from jobqueue.steering import Steering
+from jobqueue.store import control, jobs, rules
 from jobqueue.store.claims import Settlement, dying, heartbeat, reap, tell, unpark
-from jobqueue.store.inspect import overview, show
+from jobqueue.store.inspect import list_jobs, overview, show
+from jobqueue.store.jobs import NewJob, add, add_steered
+from jobqueue.store.keys import queue_keys
+from jobqueue.store.relay import delivered, dependencies, receive, relay
 from jobqueue.store.script import script, script_names
 from jobqueue.store.upkeep import promote, prune
 
@@ -30,16 +48,45 @@ def fill(client):
     client.redis.config_set("maxmemory", 0)
 
 
+def steered(job_id: str, due: float | None = None, **steering: object) -> NewJob:
+    """Return a job that is steered."""
+    return NewJob(job_id, b'{"task":"greet","args":{}}', due, Steering(**steering))
+
+
+@pytest.fixture
+def steer(client, keys):
+    """Return what adds a job that is steered."""
+
+    def run(job_id: str, due: float | None = None, **steering: object) -> None:
+        client.run(add_steered(keys, [steered(job_id, due, **steering)]))
+
+    return run
+
+
 def test_only_jobs_are_refused():
-    assert {name for name in script_names() if not script(name).flags} == {"add"}
+    assert {name for name in script_names() if not script(name).flags} == {"add", "add_steered"}
 
 
-def test_no_job_is_taken_and_nothing_is_written(client, keys, enqueue, keyspace, fill):
+@pytest.mark.parametrize(
+    "steering",
+    [
+        None,
+        {},
+        {"priority": 5},
+        {"key": "acme"},
+        {"expires": 60},
+        {"dedup": ("until_done", 0, "greet")},
+        {"after": (Edge("mail", "a", "fail"),)},
+    ],
+    ids=lambda steering: "plain" if steering is None else "".join(steering) or "nothing",
+)
+def test_no_job_is_taken_and_nothing_is_written(client, keys, enqueue, keyspace, fill, steering):
     enqueue("a")
     before = keyspace().present
+    call = add(keys, [steered("b")]) if steering is None else add_steered(keys, [steered("b", **steering)])
     fill()
     with pytest.raises(ServerFull):
-        enqueue("b")
+        client.run(call)
     assert keyspace().present == before
 
 
@@ -55,6 +102,10 @@ def test_no_job_is_taken_and_nothing_is_written(client, keys, enqueue, keyspace,
         Interrupted("stop"),
         Lost("x"),
         Parked("greet", "", "unknown"),
+        Limited("task:other", 5),
+        Limited("key:acme", 5),
+        Blocked("fail:mail/b"),
+        Blocked("fail:load/elsewhere"),
     ],
     ids=lambda outcome: type(outcome).__name__,
 )
@@ -96,6 +147,60 @@ def test_operators_can_act(client, keys, enqueue, keyspace, fill):
     assert client.run(jobs.remove(keys, "b")) is JobState.WAITING
     assert client.run(show(keys, "a")).state is JobState.WAITING
     assert client.run(overview(keys)).counts[JobState.CANCELLED] == 1
+    keyspace()
+
+
+def test_rules_are_made_and_kept(client, keys, enqueue, steer, keyspace, fill):
+    enqueue("a", "later", due=60)
+    enqueue("b")
+    steer("c", key="acme")
+    steer("d", priority=5)
+    fill()
+    assert client.run(jobs.prioritize(keys, "b", 9)) is JobState.WAITING
+    assert client.run(jobs.prioritize(keys, "d", 0)) is JobState.WAITING
+    assert client.run(jobs.hasten(keys, "later")) is JobState.DELAYED
+    client.run(rules.limit(keys, "key:acme", {"paused": "1"}))
+    client.run(rules.declare(keys, {"queue": Limits(rate=RateLimit(10)), "task:greet": Limits(concurrency=1)}))
+    keyspace()
+    worker = Desk(client, keys, "w1")
+    assert [job.id for job in worker.claim(5).jobs] == ["b"]
+    keyspace()
+    assert {job.id for job in client.run(list_jobs(keys, "waiting", "b0", 10)).jobs} >= {"c"}
+
+
+def test_those_that_are_late_expire(client, keys, steer, keyspace, fill, travel):
+    steer("a", expires=10)
+    steer("b", due=60, expires=10, key="acme")
+    fill()
+    travel.by(10)
+    client.run(promote(keys))
+    assert set(keyspace()["cancelled"]) == {"a", "b"}
+
+
+def test_those_that_wait_for_others_are_told_also_in_other_queues(client, keys, enqueue, steer, keyspace, fill):
+    elsewhere = queue_keys(keys.prefix, "load")
+    enqueue("a")
+    steer("b", after=(Edge("mail", "a", "fail"),))
+    client.run(add_steered(elsewhere, [steered("c", after=(Edge("mail", "a", "fail"),))]))
+    client.run(add_steered(keys, [steered("d", priority=1)], flow="flow"))
+    fill()
+    worker = Desk(client, keys, "w1")
+    (job,) = worker.claim(1).jobs
+
+    def tell_others(source, target):
+        messages = client.run(relay(source)).messages
+        assert client.run(receive(target, messages)) == len(messages) == 1
+        assert client.run(delivered(source, messages)) == 1
+
+    tell_others(elsewhere, keys)
+    worker.settle(Settlement("a", job.token, Completed(b"1")))
+    tell_others(keys, elsewhere)
+    assert client.run(jobs.commit(keys, "flow", ()))
+    assert client.run(show(elsewhere, "c")).state is JobState.WAITING
+    assert {each.id for each in client.run(list_jobs(keys, "waiting", "0", 10)).jobs} == {"b"}
+    assert client.run(show(keys, "d")).state is JobState.WAITING
+    ((_, found),) = client.run(dependencies(elsewhere, "c", "")).dependencies
+    assert found.completed
     keyspace()
 
 

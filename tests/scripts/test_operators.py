@@ -82,7 +82,7 @@ def test_what_does_not_run_can_be_removed(client, keys, bring, keyspace, state):
     assert client.run(remove(keys, "a")) == expected
     space = keyspace()
     left = set(space.present) - {"workers", "worker_info", "claims", "meta"}
-    assert left == ({"wait", "ghosts"} if state == "waiting" else {"paused", "ghosts"} if state == "paused" else set())
+    assert left == ({"wait", "ghosts"} if state == "waiting" else {"held", "ghosts"} if state == "paused" else set())
     assert client.run(remove(keys, "a")) is None
 
 
@@ -132,7 +132,7 @@ def test_a_retried_job_has_all_its_attempts_and_losses_again(client, keys, desk,
         worker.settle(Settlement("a", job.token, outcome))
     client.run(retry(keys, "a"))
     info = client.run(show(keys, "a"))
-    assert info.counts == (0, 0, 0, 0)
+    assert info.counts == (0, 0, 0, 0, 0)
     assert [run.outcome.value for run in info.history] == ["retried", "lost", "lost", "failed"]
     assert info.history[-1] == Execution.parse(
         f'["failed",{START},{START},"w1",{info.history[-1].token},{FAILED.error.to_json().decode()}]'.encode()
@@ -152,13 +152,13 @@ def test_pausing_and_resuming_keep_the_order(client, keys, enqueue, keyspace):
     enqueue("a", "b")
     assert client.run(control.pause(keys)) is True
     assert client.run(control.pause(keys)) is False
-    assert keyspace()["paused"] == ["b", "a"]
+    assert keyspace()["held"] == ["b", "a"]
     enqueue("c")
     assert client.run(control.resume(keys)) is True
     assert client.run(control.resume(keys)) is False
     space = keyspace()
     assert space["wait"] == ["c", "b", "a"]
-    assert (space["paused"], space["meta"]) == ([], {})
+    assert (space["held"], space["meta"]) == ([], {})
 
 
 def test_an_empty_queue_can_be_paused(client, keys, enqueue, keyspace):

@@ -2,18 +2,32 @@
 
 from datetime import timedelta
 from itertools import chain
+from typing import get_args
 
 import pytest
 from desk import START
 
+from jobqueue.dependencies import Edge
 from jobqueue.job import Counts, JobState, OutcomeKind, moment
 from jobqueue.outcome import Cancelled, Completed, ErrorText, Failed, Parked, Retried
+from jobqueue.steering import Steering
 from jobqueue.store import control
 from jobqueue.store.claims import LOG_LIMIT, Settlement, tell
-from jobqueue.store.inspect import list_jobs, logs, overview, show
-from jobqueue.store.jobs import cancel, remove, watch
+from jobqueue.store.inspect import Listed, list_jobs, logs, overview, show
+from jobqueue.store.jobs import NewJob, add_steered, cancel, remove, watch
 
 TOKEN = START * 1000
+
+
+@pytest.fixture
+def steer(client, keys):
+    """Return what adds a job that is steered."""
+
+    def run(job_id: str, due: float | None = None, **steering: object) -> None:
+        text = b'{"task":"greet","args":{}%b}' % (b',"key":"acme"' if "key" in steering else b"")
+        client.run(add_steered(keys, [NewJob(job_id, text, due, Steering(**steering))]))
+
+    return run
 
 
 @pytest.fixture
@@ -112,6 +126,19 @@ def test_show_tells_everything(held, client, keys, enqueue, travel):
     assert client.run(show(keys, "b")).run_at == moment(START + 63_000)
 
 
+def test_show_tells_how_a_job_is_steered(client, keys, enqueue, steer):
+    enqueue("a")
+    shown = client.run(show(keys, "a"))
+    assert (shown.priority, shown.key, shown.expires_at, shown.dedup, shown.waiting_for) == (0, None, None, "", 0)
+    steer("b", priority=-5, key="acme", expires=60, dedup=("until_done", 0, "greet:1"))
+    shown = client.run(show(keys, "b"))
+    assert (shown.state, shown.priority, shown.key) == (JobState.WAITING, -5, "acme")
+    assert (shown.expires_at, shown.dedup) == (moment(START + 60_000), "until_done greet:1")
+    steer("c", after=(Edge("mail", "a", "fail"), Edge("load", "elsewhere", "run")))
+    shown = client.run(show(keys, "c"))
+    assert (shown.state, shown.waiting_for) == (JobState.BLOCKED, 2)
+
+
 def test_a_job_that_cannot_be_read_is_shown_all_the_same(client, keys, enqueue):
     enqueue("a")
     client.redis.hset(keys["jobs"], "a", b"\xff{not json")
@@ -120,7 +147,7 @@ def test_a_job_that_cannot_be_read_is_shown_all_the_same(client, keys, enqueue):
 
 
 @pytest.fixture
-def one_of_each(client, keys, desk, enqueue, travel):
+def one_of_each(client, keys, desk, enqueue, steer, travel):
     """Put a job into every state."""
     worker = desk()
     outcomes = {
@@ -134,10 +161,11 @@ def one_of_each(client, keys, desk, enqueue, travel):
     enqueue("delayed", due=60)
     enqueue("waiting", "ghost")
     client.run(remove(keys, "ghost"))
+    steer("blocked", after=(Edge("mail", "waiting", "fail"),))
 
 
 @pytest.mark.parametrize("paused", [False, True])
-@pytest.mark.parametrize("listed", ["waiting", "parked", "delayed", "active", "completed", "failed", "cancelled"])
+@pytest.mark.parametrize("listed", get_args(Listed))
 def test_each_state_can_be_listed(client, keys, one_of_each, listed, paused):
     if paused:
         client.run(control.pause(keys))
@@ -155,8 +183,9 @@ def test_overview(client, keys, one_of_each, travel):
     travel.by(5)
     queue = client.run(overview(keys))
     assert {state.value: count for state, count in queue.counts.items()} == {
-        "waiting": 2, "delayed": 1, "active": 1, "completed": 1, "failed": 1, "cancelled": 1,
+        "waiting": 2, "delayed": 1, "blocked": 1, "active": 1, "completed": 1, "failed": 1, "cancelled": 1,
     }  # fmt: skip
+    assert list(queue.counts) == list(JobState)
     assert (queue.parked, queue.paused, queue.oldest_age) == (1, False, 5.0)
     (worker,) = queue.workers
     assert (worker.id, worker.host) == ("w1", "here")
@@ -164,6 +193,20 @@ def test_overview(client, keys, one_of_each, travel):
     assert client.run(overview(keys)).workers == ()
     client.run(control.pause(keys))
     assert client.run(overview(keys)).paused
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_what_waits_by_rules_is_counted_as_well_and_the_bell_is_not(client, keys, steer, enqueue, travel, paused):
+    steer("a", priority=5)
+    steer("b", key="acme")
+    if paused:
+        client.run(control.pause(keys))
+    travel.by(5)
+    queue = client.run(overview(keys))
+    assert (queue.counts[JobState.WAITING], queue.oldest_age) == (2, 5.0)
+    enqueue("c")
+    assert client.run(overview(keys)).counts[JobState.WAITING] == 3
+    assert sorted(chain(*pages(client, keys, "waiting", 1))) == ["a", "b", "c"]
 
 
 def pages(client, keys, listed, size):
@@ -187,6 +230,16 @@ def test_pages_follow_each_other_without_a_gap(client, keys, enqueue, desk, trav
     for number, job_id in enumerate(("d1", "d2", "d3")):
         enqueue(job_id, due=10 + number)
     assert [*chain(*pages(client, keys, "delayed", 1))] == ["d1", "d2", "d3"]
+
+
+def test_pages_lead_from_the_line_into_the_backlog(client, keys, enqueue, steer, keyspace):
+    plain, steered = [f"p{number}" for number in range(5)], [f"s{number}" for number in range(5)]
+    enqueue(*plain)
+    for job_id in steered:
+        steer(job_id, priority=1)
+    for size in (1, 2, 3, 5, 10, 11):
+        assert [*chain(*pages(client, keys, "waiting", size))] == plain + steered, size
+    keyspace()
 
 
 def test_all_active_jobs_are_listed(client, keys, enqueue, desk):

@@ -28,7 +28,7 @@ def test_what_it_held_and_what_landed_go_back_to_the_head(client, keys, desk, en
     space = keyspace()
     assert space["wait"][0] == "c"
     assert set(space["wait"]) == {"a", "b", "c"}
-    assert space["attempts"]["a"].startswith("0 1 0 0\n")
+    assert space["attempts"]["a"].startswith("0 1 0 0 0\n")
     assert "b" not in space["attempts"]  # it had not begun
     assert (space["workers"], space["claims"], space["worker_info"]) == ({}, {}, {})
     assert list(space["tombstones"]) == ["w1"]
@@ -77,7 +77,7 @@ def test_an_interruption_is_not_held_against_a_job(client, keys, desk, enqueue, 
         worker.claim()
         client.run(reap(keys, worker.worker, Interrupted("deploy"), force=True))
     assert keyspace()["wait"] == ["a"]
-    assert keyspace()["attempts"]["a"].startswith("0 0 5 0\n")
+    assert keyspace()["attempts"]["a"].startswith("0 0 5 0 0\n")
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])

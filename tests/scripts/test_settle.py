@@ -4,7 +4,19 @@ import pytest
 from desk import START
 
 from jobqueue.job import Counts, Execution, OutcomeKind
-from jobqueue.outcome import Cancelled, Completed, ErrorText, Failed, Interrupted, Lost, Parked, Retried, Snoozed
+from jobqueue.outcome import (
+    Blocked,
+    Cancelled,
+    Completed,
+    ErrorText,
+    Failed,
+    Interrupted,
+    Limited,
+    Lost,
+    Parked,
+    Retried,
+    Snoozed,
+)
 from jobqueue.store import control
 from jobqueue.store.call import run_script
 from jobqueue.store.claims import Settlement, tell
@@ -55,14 +67,14 @@ def test_failed(held, keyspace):
     space = keyspace()
     assert space["failed"] == {"a": START + 2000}
     assert space["outcomes"] == {"a": record("failed", ERROR.to_json().decode(), START + 2000)}
-    assert space["attempts"] == {"a": "1 0 0 0"}
+    assert space["attempts"] == {"a": "1 0 0 0 0"}
 
 
 def test_retried_later(held, keyspace):
     held.settle(Settlement("a", TOKEN, Retried(ERROR, 1.5)))
     space = keyspace()
     assert space["delayed"] == {"a": START + 3500}
-    assert space["attempts"] == {"a": "1 0 0 0\n" + record("retried", ERROR.to_json().decode(), START + 2000)}
+    assert space["attempts"] == {"a": "1 0 0 0 0\n" + record("retried", ERROR.to_json().decode(), START + 2000)}
     assert space["outcomes"] == {}
 
 
@@ -74,7 +86,7 @@ def test_retried_at_once_goes_to_the_end_of_the_line(held, enqueue, keyspace):
 
 def test_snoozed_counts_but_leaves_no_record(held, keyspace):
     held.settle(Settlement("a", TOKEN, Snoozed(10)))
-    assert keyspace()["attempts"] == {"a": "0 0 0 1"}
+    assert keyspace()["attempts"] == {"a": "0 0 0 1 0"}
     assert keyspace()["delayed"] == {"a": START + 12_000}
 
 
@@ -88,7 +100,7 @@ def test_interrupted_goes_back_to_the_head_uncharged(held, enqueue, keyspace):
     enqueue("b")
     held.settle(Settlement("a", TOKEN, Interrupted("shutdown")))
     assert keyspace()["wait"] == ["b", "a"]
-    assert keyspace()["attempts"]["a"].startswith("0 0 1 0\n")
+    assert keyspace()["attempts"]["a"].startswith("0 0 1 0 0\n")
 
 
 def test_lost_goes_back_to_the_head_until_it_was_lost_too_often(held, keyspace):
@@ -96,13 +108,57 @@ def test_lost_goes_back_to_the_head_until_it_was_lost_too_often(held, keyspace):
         token = TOKEN if lost == 1 else held.claim().jobs[0].token
         held.settle(Settlement("a", token, Lost("SIGSEGV")))
         assert keyspace()["wait"] == ["a"]
-        assert keyspace()["attempts"]["a"].startswith(f"0 {lost} 0 0\n")
+        assert keyspace()["attempts"]["a"].startswith(f"0 {lost} 0 0 0\n")
     held.settle(Settlement("a", held.claim().jobs[0].token, Lost("SIGSEGV")))
     space = keyspace()
     assert list(space["failed"]) == ["a"]
     ending = Execution.parse(space["outcomes"]["a"].encode())
     assert (ending.outcome, ending.error_type) == (OutcomeKind.FAILED, "WorkerLost")
     assert space["attempts"]["a"].count("SIGSEGV") == 3
+
+
+def test_limited_goes_back_to_the_head_and_the_queue_rests(held, enqueue, keyspace, travel):
+    enqueue("b")
+    assert held.settle(Settlement("a", TOKEN, Limited("queue", 10)), n=5).jobs == ()
+    space = keyspace()
+    assert (space["held"], space["wait"]) == (["b", "a"], [])
+    assert space["attempts"] == {"a": "0 0 0 0 1"}
+    assert space["resting"] == {"queue": START + 12_000}
+    travel.by(9.999)
+    assert held.claim().jobs == ()
+    travel.by(0.001)
+    assert [(job.id, job.counts) for job in held.claim().jobs] == [("a", Counts(limited=1)), ("b", Counts())]
+
+
+def test_blocked_waits_for_others_and_is_charged_nothing(held, enqueue, keyspace):
+    enqueue("b", "c")
+    held.settle(Settlement("a", TOKEN, Blocked("fail:mail/b,run:mail/c")))
+    space = keyspace()
+    assert space["blocked"] == {"a": START + 2000}
+    assert space["blocking"]["a"].split(" ")[0] == "2"
+    assert space["attempts"] == {}
+    for job in held.claim().jobs:
+        held.settle(Settlement(job.id, job.token, Completed(b"1")))
+    assert keyspace()["wait"] == ["a"]
+    assert keyspace()["blocked"] == {}
+
+
+def test_blocked_by_what_has_ended_waits_to_run_or_fails(held, enqueue, keyspace):
+    enqueue("good", "bad", "d")
+    outcomes = {"good": Completed(b"1"), "bad": Failed(ERROR)}
+    found = held.claim().jobs
+    tokens = {job.id: job.token for job in found}
+    held.settle(*[Settlement(job.id, job.token, outcomes[job.id]) for job in found if job.id in outcomes])
+    held.settle(
+        Settlement("a", TOKEN, Blocked("fail:mail/good,run:mail/bad")),
+        Settlement("d", tokens["d"], Blocked("fail:mail/bad")),
+    )
+    space = keyspace()
+    assert space["wait"] == ["a"]
+    assert set(space["failed"]) == {"bad", "d"}
+    ending = Execution.parse(space["outcomes"]["d"].encode())
+    assert (ending.outcome, ending.worker, ending.started_at) == (OutcomeKind.FAILED, "", None)
+    assert (ending.error_type, "mail/bad" in ending.message) == ("DependencyFailed", True)
 
 
 def test_parked(held, keyspace):
@@ -113,7 +169,18 @@ def test_parked(held, keyspace):
     assert space["attempts"] == {}
 
 
-@pytest.mark.parametrize("outcome", [Completed(b"1"), Failed(ERROR), Retried(ERROR, 1), Interrupted(""), Lost("")])
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Completed(b"1"),
+        Failed(ERROR),
+        Retried(ERROR, 1),
+        Interrupted(""),
+        Lost(""),
+        Limited("queue", 10),
+        Blocked("fail:mail/unknown"),
+    ],
+)
 def test_a_stale_token_changes_nothing(held, keyspace, outcome):
     before = keyspace().present
     answer = held.settle(Settlement("a", TOKEN - 1, outcome), Settlement("unknown", TOKEN, outcome))
@@ -158,7 +225,19 @@ def test_an_outcome_counts_even_if_the_lease_has_run_out_but_nothing_is_claimed(
     assert keyspace()["wait"] == ["b"]
 
 
-@pytest.mark.parametrize("outcome", [Retried(ERROR, 5), Retried(ERROR, 0), Snoozed(5), Interrupted(""), Lost("")])
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Retried(ERROR, 5),
+        Retried(ERROR, 0),
+        Snoozed(5),
+        Interrupted(""),
+        Lost(""),
+        Parked("greet", "", "why"),
+        Limited("queue", 10),
+        Blocked("run:mail/b"),
+    ],
+)
 def test_a_job_that_was_asked_to_stop_does_not_come_back(held, client, keys, keyspace, outcome):
     client.run(cancel(keys, "a", "enough"))
     held.settle(Settlement("a", TOKEN, outcome))
@@ -185,7 +264,7 @@ def test_a_cancelled_outcome_takes_the_reason_of_whoever_asked(held, client, key
 def test_a_paused_queue_keeps_what_comes_back(held, client, keys, keyspace):
     client.run(control.pause(keys))
     held.settle(Settlement("a", TOKEN, Retried(ERROR, 0)))
-    assert keyspace()["paused"] == ["a"]
+    assert keyspace()["held"] == ["a"]
 
 
 def test_an_unknown_outcome_is_refused_before_anything_is_written(held, client, keys, keyspace):

@@ -42,7 +42,7 @@ def test_what_is_promoted_while_the_queue_is_paused_waits_there(client, keys, en
     client.run(control.pause(keys))
     travel.by(1)
     client.run(promote(keys))
-    assert keyspace()["paused"] == ["a"]
+    assert keyspace()["held"] == ["a"]
 
 
 def end(desk, enqueue, outcome, *ids):

@@ -5,15 +5,21 @@ A line with a comment ``# wrong`` at its end is a mistake that a checker must fi
 
 # pyright: strict
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
 from jobqueue import (
+    After,
+    Aggregate,
     CallNext,
     Cancel,
+    Dedup,
+    Dependency,
     Draft,
     Exponential,
+    Flow,
+    Group,
     JobContext,
     JobEnded,
     JobEvent,
@@ -23,8 +29,11 @@ from jobqueue import (
     JobQueue,
     JobState,
     Keep,
+    Limits,
     OutcomeKind,
     Queue,
+    RateLimit,
+    RateLimited,
     ResultTimeout,
     Retention,
     Retry,
@@ -32,7 +41,11 @@ from jobqueue import (
     Snooze,
     Task,
     TaskSet,
+    WaitFor,
+    chain,
+    chord,
     current_job,
+    group,
 )
 
 # An application.
@@ -174,6 +187,88 @@ greet.using(delay=5).enqueue("Ada", lout=True)  # wrong: an unknown argument
 greet.using(delay=5).enqueue()  # wrong: a missing argument
 
 
+# What steers a job: priorities, keys, expiry, deduplication, aggregation, limits.
+
+
+@jobs.task(priority=5, key_by="tenant", expires=timedelta(hours=1), dedup=Dedup(by="tenant"))
+def bill_tenant(tenant: str, month: int = 1) -> str:
+    return f"{tenant} {month}"
+
+
+@jobs.task(aggregate=Aggregate("rows", size=50, quiet=0.5), limits=Limits(concurrency=2, rate=RateLimit(10, per=60)))
+def load(rows: list[int]) -> int:
+    return len(rows)
+
+
+@jobs.task(priority="high")  # wrong: the type of an option
+def wrong_priority() -> None: ...
+
+
+@jobs.task(dedup="throttle")  # wrong: the type of an option
+def wrong_dedup() -> None: ...
+
+
+@jobs.task(lifo=True)  # wrong: an option of jobs, not of tasks
+def wrong_lifo() -> None: ...
+
+
+bill_tenant.using(priority=1, lifo=True, key="acme", expires=60, dedup=Dedup.keep_last()).enqueue("acme")
+bill_tenant.using(expires=datetime.now(UTC), key=4711).enqueue("acme", month=2)
+bill_tenant.using(dedup=Dedup.throttle(timedelta(minutes=1), by=["tenant", "month"])).enqueue("acme")
+bill_tenant.using(after=greet.enqueue("Ada")).enqueue("acme")
+bill_tenant.using(after=[greet.enqueue("Ada"), After(resize.enqueue("a.png"), on_failure="run")]).enqueue("acme")
+assert_type(load.enqueue([1, 2]), JobHandle[int])
+
+bill_tenant.using(priority="high")  # wrong: the type of an option
+bill_tenant.using(lifo="yes")  # wrong: the type of an option
+bill_tenant.using(key_by="tenant")  # wrong: an option of tasks, not of jobs
+bill_tenant.using(after="j1")  # wrong: an id instead of a handle
+bill_tenant.using(dedup=Aggregate("rows"))  # wrong: the type of an option
+After(greet.enqueue("Ada"), on_failure="stop")  # wrong: a value that an option does not have
+Dedup("sometimes")  # wrong: a value that an option does not have
+Dedup.debounce("5")  # wrong: the type of a period
+Aggregate(size=5)  # wrong: a missing argument
+Limits(concurency=5)  # wrong: a mistyped limit
+Limits(rate=5)  # wrong: the type of a limit
+RateLimit("10")  # wrong: the type of a limit
+
+jobs.limits(
+    "mail", Limits(max_size=1000, on_full="block"), each_key=Limits(concurrency=1), keys={"acme": Limits(weight=2)}
+)
+jobs.strike("bill_tenant")
+jobs.unstrike("bill_tenant", queues=["mail"])
+jobs.limits("mail", 5)  # wrong: the type of a limit
+
+
+# Flows.
+
+first = Flow(greet.draft("Ada"))
+assert_type(first, Flow[str])
+assert_type(first.then(resize.draft("a.png")), Flow[bytes])
+assert_type(
+    Flow(load.draft([1]), after=[first, resize.draft("a.png"), After(greet.enqueue("Ada"), "ignore")]), Flow[int]
+)
+assert_type(chain(greet.draft("Ada"), group([greet.draft("Bob")]), load.draft([1])), Flow[int])
+assert_type(group([Flow(greet.draft("Ada")), first]), Group[str])
+assert_type(chord([greet.draft("Ada"), resize.draft("a.png")], load.draft([1])), Flow[int])
+assert_type(jobs.enqueue_flow(first), JobHandle[str])
+assert_type(jobs.enqueue_flow(group([greet.draft("Ada")])), list[JobHandle[str]])
+Flow(greet)  # wrong: a task instead of a draft
+Flow(greet.draft(5))  # wrong: argument type
+chain(greet.draft("Ada"), 5)  # wrong: what is no step
+chord(greet.draft("Ada"), load.draft([1]))  # wrong: one job instead of several
+jobs.enqueue_flow(greet.draft("Ada"))  # wrong: a draft instead of a flow
+length: int = jobs.enqueue_flow(first).result()  # wrong: result type
+
+
+async def produce_flows() -> None:
+    """Do the same from asyncio."""
+    assert_type(await jobs.aenqueue_flow(first), JobHandle[str])
+    assert_type(await jobs.aenqueue_flow(group([greet.draft("Ada")])), list[JobHandle[str]])
+    await jobs.astrike("bill_tenant")
+    await jobs.aunstrike("bill_tenant")
+
+
 # Many jobs at once.
 
 drafts = [greet.draft("Ada"), greet.using(delay=5).draft("Grace")]
@@ -208,10 +303,18 @@ def look(job: JobHandle[str]) -> str:
     assert_type(job.info(), JobInfo)
     assert_type(job.info().created_at, datetime | None)
     assert_type(job.cancel("too late"), bool)
+    assert_type(job.cancel(dependencies=True), bool)
+    assert_type(job.duplicate, bool)
+    assert_type(job.dependencies(), list[Dependency])
+    assert_type(job.info().expires_at, datetime | None)
+    assert_type(job.info().key, str | None)
+    job.prioritize(5)
+    job.promote()
     job.retry()
     job.remove()
     texts = [line.text for line in job.logs()]
     assert_type(texts, list[str])
+    job.prioritize("high")  # wrong: argument type
     job.result(timeout="5")  # wrong: argument type
     job.id.result()  # wrong: an attribute of something else
     try:
@@ -227,6 +330,9 @@ async def alook(job: JobHandle[int]) -> int:
     assert_type(await job.astate(), JobState)
     assert_type(await job.ainfo(), JobInfo)
     assert_type(await job.acancel(), bool)
+    assert_type(await job.adependencies(), list[Dependency])
+    await job.aprioritize(5)
+    await job.apromote()
     await job.aretry()
     await job.aremove()
     if await job.astate() is JobState.DELAYED:
@@ -247,8 +353,17 @@ assert_type(mail.enqueue("mail.send", {"to": "a@b.c"}, delay=5, id="a"), JobHand
 assert_type(mail.pause(), bool)
 assert_type(mail.info().counts[JobState.WAITING], int)
 assert_type(mail.info().oldest_age, float | None)
-for info in mail.jobs("failed"):
+for info in (*mail.jobs("failed"), *mail.jobs("blocked")):
     assert_type(info, JobInfo)
+assert_type(mail.pause(key="acme"), bool)
+assert_type(mail.resume(task="mail.send"), bool)
+assert_type(mail.limits(), Mapping[str, Limits])
+assert_type(mail.cancel_key("acme"), int)
+mail.limit(key="acme", rate=RateLimit(100, burst=5), concurrency=None)
+mail.reset_limits(task="mail.send")
+mail.enqueue("mail.send", {"to": "a@b.c"}, priority=5, key="acme", after=mail.job("a"))
+mail.limit(concurency=5)  # wrong: a mistyped limit
+mail.limit(on_full="drop")  # wrong: a value that a limit does not have
 assert_type(mail.job("a"), JobHandle[Any])
 assert_type(jobs.queues(), tuple[str, ...])
 mail.enqueue("mail.send", {"to": "a@b.c"}, dealy=5)  # wrong: a mistyped option
@@ -316,6 +431,12 @@ def work(steps: int) -> int:
         raise RetryAfter(timedelta(minutes=1), "busy")
     if job.deadline is None:
         raise Snooze(60)
+    if job.key:
+        raise RateLimited(60, hold="task")
+    dependencies = job.dependencies()
+    assert_type(dependencies, list[Dependency])
+    if not dependencies:
+        raise WaitFor([greet.draft("Ada"), resize.enqueue("a.png")], on_failure="run")
     assert_type(job.token, int)
     job.progress()  # wrong: a missing argument
     job.attempt = "first"  # wrong: the type of an attribute
@@ -324,6 +445,9 @@ def work(steps: int) -> int:
 
 Snooze("60")  # wrong: the type of a delay
 RetryAfter()  # wrong: a missing delay
+RateLimited(60, hold="worker")  # wrong: a value that an option does not have
+WaitFor(["j1"])  # wrong: ids instead of handles
+WaitFor(greet.draft("Ada"))  # wrong: one job instead of several
 
 
 # Middleware and hooks.

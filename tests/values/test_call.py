@@ -4,7 +4,7 @@ import pytest
 
 from jobqueue.store.call import run_command, run_script
 from jobqueue.store.keys import KEYS, queue_keys, registry
-from jobqueue.store.script import assemble, script
+from jobqueue.store.script import assemble, script, script_names
 
 KEYS_OF_MAIL = queue_keys("jq", "mail")
 TEXT = """--[[ Do.
@@ -63,5 +63,5 @@ def test_queues_and_prefixes_share_no_keys():
 
 
 def test_every_key_is_used_by_a_script():
-    used = {name for found in map(script, ("settle", "reap", "remove", "register")) for name in found.keys}
+    used = {name for found in map(script, script_names()) for name in found.keys}
     assert used == set(KEYS)

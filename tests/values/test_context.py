@@ -175,6 +175,41 @@ def test_it_is_cancelled_once_it_was_told_to_stop(job):
     assert job.cancelled
 
 
+def test_a_job_has_no_key_and_has_waited_for_nothing_unless_it_was_told_so(job):
+    assert (job.key, job.dependencies()) == (None, [])
+
+
+async def test_what_it_has_waited_for_is_asked_of_what_knows(spoken):
+    class Bonds:
+        """What a handle is to a context."""
+
+        def __init__(self, queue, job_id):
+            self.name = f"{queue}/{job_id}"
+
+        def dependencies(self):
+            return [f"a of {self.name}"]
+
+        async def adependencies(self):
+            return [f"b of {self.name}"]
+
+    job = JobContext(
+        id="j1",
+        task="greet",
+        queue="mail",
+        attempt=1,
+        max_attempts=3,
+        token=7,
+        meta={},
+        enqueued_at=None,
+        deadline=None,
+        spoke=spoken.append,
+        key="acme",
+        bonds=Bonds,
+    )
+    assert job.key == "acme"
+    assert (job.dependencies(), await job.adependencies()) == (["a of mail/j1"], ["b of mail/j1"])
+
+
 def test_there_is_no_current_job_outside_of_jobs():
     with pytest.raises(NotInsideJob, match="outside a job"):
         current_job()

@@ -9,11 +9,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobqueue.job import Counts
-from jobqueue.outcome import Cancelled, Completed, ErrorText, Failed, Interrupted, Retried, Snoozed
+from jobqueue.outcome import (
+    Blocked,
+    Cancelled,
+    Completed,
+    ErrorText,
+    Failed,
+    Interrupted,
+    Limited,
+    Retried,
+    Snoozed,
+)
 from jobqueue.retry import Retry
-from jobqueue.signals import Cancel, RetryAfter, Snooze
+from jobqueue.signals import Cancel, RateLimited, RetryAfter, Snooze
 from jobqueue.signature import UnwritableResult
-from jobqueue.worker.decide import MESSAGE_LIMIT, TRACEBACK_LIMIT, Raised, Returned, Stop, Terms, decide, error_text
+from jobqueue.worker.decide import (
+    MESSAGE_LIMIT,
+    TRACEBACK_LIMIT,
+    Raised,
+    Returned,
+    Stop,
+    Terms,
+    Waiting,
+    decide,
+    error_text,
+)
 
 MARKER = 60  # what a text that was cut says of it
 
@@ -25,9 +45,16 @@ class Unreadable(Exception):
         raise RuntimeError("no")
 
 
-def terms(failures: int = 0, retry: Retry | None = None, timeout: float | None = None, result_ttl: float | None = None):
+def terms(
+    failures: int = 0,
+    retry: Retry | None = None,
+    timeout: float | None = None,
+    result_ttl: float | None = None,
+    key: str | None = None,
+):
     """Return what holds for an execution."""
-    return Terms(Counts(failures, lost=2, interrupted=5, snoozed=7), retry or Retry(3, 10), timeout, result_ttl)
+    counts = Counts(failures, lost=2, interrupted=5, snoozed=7, limited=9)
+    return Terms(counts, retry or Retry(3, 10), timeout, result_ttl, "greet", key)
 
 
 def error(kind: str, message: str) -> ErrorText:
@@ -85,6 +112,15 @@ PICKY = Retry(3, 10, on=OSError, never=ConnectionError)
         (RetryAfter(60, "busy"), terms(retry=PICKY), None, Retried(error("RetryAfter", "busy"), 60)),
         (RetryAfter(60, "busy"), terms(failures=2), None, Failed(error("RetryAfter", "busy"))),
         (RetryAfter(60, "busy"), terms(retry=ONCE), None, Failed(error("RetryAfter", "busy"))),
+        (RateLimited(60), terms(), None, Limited("queue", 60)),
+        (RateLimited(60), terms(failures=9), None, Limited("queue", 60)),
+        (RateLimited(60), terms(key="acme"), None, Limited("key:acme", 60)),
+        (RateLimited(60, "key"), terms(key="acme"), None, Limited("key:acme", 60)),
+        (RateLimited(60, "task"), terms(key="acme"), None, Limited("task:greet", 60)),
+        (RateLimited(60, "queue"), terms(key="acme"), None, Limited("queue", 60)),
+        (Waiting("fail:mail/j1,run:load/j2"), terms(retry=ONCE), None, Blocked("fail:mail/j1,run:load/j2")),
+        (group(RateLimited(60)), terms(), None, Limited("queue", 60)),
+        (group(ValueError("no"), Waiting("fail:mail/j1")), terms(), None, Blocked("fail:mail/j1")),
         (group(Snooze(60)), terms(), None, Snoozed(60)),
         (group(group(Cancel("no need"))), terms(), None, Cancelled("no need")),
         (group(ValueError("no"), group(OSError("no"), Snooze(60))), terms(), None, Snoozed(60)),
@@ -99,6 +135,8 @@ PICKY = Retry(3, 10, on=OSError, never=ConnectionError)
         (Snooze(60), terms(), Stop.SHUTDOWN, Snoozed(60)),
         (Snooze(60), terms(), Stop.CANCELLED, Snoozed(60)),
         (Cancel("no need"), terms(), Stop.TIMEOUT, Cancelled("no need")),
+        (RateLimited(60), terms(), Stop.SHUTDOWN, Limited("queue", 60)),
+        (Waiting("fail:mail/j1"), terms(), Stop.SHUTDOWN, Blocked("fail:mail/j1")),
         (
             asyncio.CancelledError(),
             terms(timeout=1.5),

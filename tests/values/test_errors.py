@@ -8,7 +8,15 @@ import re
 import pytest
 
 from jobqueue import errors
-from jobqueue.errors import JobCancelled, JobFailed, JobNotFound, JobQueueError, suggestion
+from jobqueue.errors import (
+    JobCancelled,
+    JobExpired,
+    JobFailed,
+    JobNotFound,
+    JobQueueError,
+    QueueFull,
+    suggestion,
+)
 
 DRAWN = re.compile(r"^ {4}(?P<lines>[│ ├└─]*)(?P<name>\w+)(?: +\((?P<other>\w+)\))?", re.MULTILINE)
 
@@ -53,6 +61,10 @@ def test_the_second_base_is_what_python_itself_would_raise():
         (JobFailed("j1", "ValueError", "no", "Traceback"), "job j1 failed: ValueError: no\n\nTraceback"),
         (JobCancelled("j1", ""), "job j1 was cancelled"),
         (JobCancelled("j1", "too late"), "job j1 was cancelled: too late"),
+        (JobExpired("j1", "it did not start"), "job j1 was cancelled: it did not start"),
+        (QueueFull("mail", 1, 0), "queue 'mail' is full (max_size): the job was refused."),
+        (QueueFull("mail", 3, 7), "queue 'mail' is full (max_size): 3 of 10 jobs were refused."),
+        (QueueFull("mail", 2, 0), "queue 'mail' is full (max_size): 2 of 2 jobs were refused."),
     ],
 )
 @pytest.mark.parametrize("duplicate", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))])

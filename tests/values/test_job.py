@@ -15,6 +15,7 @@ from jobqueue.job import (
     JobState,
     OutcomeKind,
     Specification,
+    Transition,
     moment,
     specification_text,
 )
@@ -36,13 +37,17 @@ objects = st.dictionaries(st.text(), json_values, max_size=3)
     result_ttl=st.none() | st.just(0.0) | numbers,
     meta=st.none() | objects,
     created_at=st.none() | st.integers(0, 4_000_000_000_000),
+    key=st.none() | st.from_regex(r"[A-Za-z0-9_.:@/+=-]{1,20}", fullmatch=True),
 )
-def test_a_specification_is_read_as_it_was_written(task, args, timeout, retry, result_ttl, meta, created_at):
-    text = specification_text(task, to_json(args), timeout=timeout, retry=retry, result_ttl=result_ttl, meta=meta)
+def test_a_specification_is_read_as_it_was_written(task, args, timeout, retry, result_ttl, meta, created_at, key):
+    options = {"timeout": timeout, "retry": retry, "result_ttl": result_ttl, "meta": meta, "key": key}
+    text = specification_text(task, to_json(args), **options)
     assert b"\n" not in text
     if created_at is not None:  # the server prepends it, as add.lua does
         text = b'{"at":%d,%b' % (created_at, text[1:])
-    assert Specification.parse(text) == Specification(task, args, timeout, retry, result_ttl, meta or {}, created_at)
+    assert Specification.parse(text) == Specification(
+        task, args, timeout, retry, result_ttl, meta or {}, created_at, key
+    )
     assert json.loads(text)["args"] == args
 
 
@@ -52,7 +57,9 @@ def test_a_plain_job_has_nothing_but_its_task_and_its_arguments():
 
 
 def test_options_follow_when_there_are_any():
-    text = specification_text("greet", b"{}", timeout=5, result_ttl=0, meta={"trace": "a"}, retry={"attempts": 2})
+    text = specification_text(
+        "greet", b"{}", timeout=5, result_ttl=0, meta={"trace": "a"}, retry={"attempts": 2}, key="acme"
+    )
     assert json.loads(text) == {
         "task": "greet",
         "args": {},
@@ -60,14 +67,16 @@ def test_options_follow_when_there_are_any():
         "retry": {"attempts": 2},
         "result_ttl": 0,
         "meta": {"trace": "a"},
+        "key": "acme",
     }
 
 
 def test_what_another_program_leaves_out_is_filled_in():
     assert Specification.parse(b'{"task":"greet"}') == Specification("greet", {})
-    assert Specification.parse(b'{"task":"greet","args":{},"meta":null,"timeout":null,"new":1}') == Specification(
-        "greet", {}
-    )
+    assert Specification.parse(
+        b'{"task":"greet","args":{},"meta":null,"timeout":null,"key":null,"new":1}'
+    ) == Specification("greet", {})
+    assert Specification.parse(b'{"task":"greet","key":4711}').key == "4711"
 
 
 @pytest.mark.parametrize(
@@ -101,6 +110,12 @@ def test_what_another_program_leaves_out_is_filled_in():
         b'{"task":"greet","retry":[]}',
         b'{"task":"greet","meta":[1]}',
         b'{"task":"greet","meta":"x"}',
+        b'{"task":"greet","key":""}',
+        b'{"task":"greet","key":"a b"}',
+        b'{"task":"greet","key":"a|b"}',
+        b'{"task":"greet","key":true}',
+        b'{"task":"greet","key":1.5}',
+        b'{"task":"greet","key":["a"]}',
         b'{"task":"greet","at":"now"}',
         b'{"task":"greet","at":1.5}',
         b'{"task":"greet","at":-1}',
@@ -128,7 +143,8 @@ def test_any_bytes_are_read_or_refused(text):
     ("text", "counts"),
     [
         (b"", Counts()),
-        (b"0 0 0 0", Counts()),
+        (b"0 0 0 0 0", Counts()),
+        (b"1 2 3 4 5", Counts(failures=1, lost=2, interrupted=3, snoozed=4, limited=5)),
         (b"1 2 3 4", Counts(failures=1, lost=2, interrupted=3, snoozed=4)),
         (b"2", Counts(failures=2)),
     ],
@@ -139,7 +155,7 @@ def test_counts_are_read_from_the_head_of_the_bookkeeping(text, counts):
 
 def test_attempts_are_counted_from_one_and_only_failures_count():
     assert Counts().attempt == 1
-    assert Counts(failures=2, lost=5, interrupted=6, snoozed=7).attempt == 3
+    assert Counts(failures=2, lost=5, interrupted=6, snoozed=7, limited=8).attempt == 3
 
 
 START, END = datetime(2025, 11, 21, 5, 20, 0, tzinfo=UTC), datetime(2025, 11, 21, 5, 20, 0, 250_000, tzinfo=UTC)
@@ -176,6 +192,14 @@ HEAD = b'1763702400000,1763702400250,"w1",7'
         (
             b'["lost",%b,"it was killed"]' % HEAD,
             Execution(OutcomeKind.LOST, START, END, "w1", 7, message="it was killed"),
+        ),
+        (
+            b'["expired",null,1763702400250,"",0,"it did not start before its time was over"]',
+            Execution(OutcomeKind.EXPIRED, None, END, message="it did not start before its time was over"),
+        ),
+        (
+            b'["failed",null,1763702400250,"",0,{"type":"DependencyFailed","message":"mail/j1 was removed"}]',
+            Execution(OutcomeKind.FAILED, None, END, error_type="DependencyFailed", message="mail/j1 was removed"),
         ),
     ],
 )
@@ -225,8 +249,12 @@ def test_every_state_that_has_not_ended_leads_to_each_end():
 def test_an_ended_job_is_left_alone_unless_somebody_revives_it():
     assert {state for state in JobState if state.ended} == {JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED}
     leaving = {step for step in TRANSITIONS if step.source is not None and step.source.ended}
-    assert {(step.target, step.cause) for step in leaving} == {(JobState.WAITING, "revived")}
-    assert {step.source for step in leaving} == {JobState.FAILED, JobState.CANCELLED}
+    assert leaving == {
+        Transition(JobState.FAILED, JobState.WAITING, "revived"),
+        Transition(JobState.CANCELLED, JobState.WAITING, "revived"),
+        # What had failed it was revived, so it waits for that again.
+        Transition(JobState.FAILED, JobState.BLOCKED, "revived"),
+    }
 
 
 def test_a_job_begins_only_by_being_claimed():
@@ -235,11 +263,36 @@ def test_a_job_begins_only_by_being_claimed():
 
 def test_every_outcome_leads_an_active_job_somewhere():
     causes = {step.cause for step in TRANSITIONS if step.source is JobState.ACTIVE}
-    assert causes == {kind.value for kind in OutcomeKind}
+    # A job that runs does not expire; one that is to wait for others may find that they have failed.
+    assert causes == {kind.value for kind in OutcomeKind} - {"expired"} | {"dependency failed"}
 
 
 def test_an_outcome_that_is_called_like_a_state_leads_there():
+    # What a job is to wait for may have ended by the time.
+    elsewhere = {OutcomeKind.BLOCKED: {JobState.WAITING}}
     for kind in OutcomeKind:
         if kind.value in list(JobState):
             targets = {step.target for step in TRANSITIONS if (step.source, step.cause) == (JobState.ACTIVE, kind)}
-            assert targets == {JobState(kind.value)}
+            assert targets == {JobState(kind.value)} | elsewhere.get(kind, set())
+
+
+def test_what_has_not_begun_can_be_cancelled_or_expire():
+    not_begun = {JobState.WAITING, JobState.DELAYED, JobState.BLOCKED}
+    for cause, sources in (("expired", not_begun), ("cancelled", not_begun | {JobState.ACTIVE})):
+        steps = {step[:2] for step in TRANSITIONS if step.cause == cause}
+        assert steps == {(state, JobState.CANCELLED) for state in sources}
+
+
+def test_a_job_fails_with_another_only_before_it_has_begun_or_when_it_asks_to_wait():
+    steps = {step[:2] for step in TRANSITIONS if step.cause == "dependency failed"}
+    assert steps == {(state, JobState.FAILED) for state in (None, JobState.BLOCKED, JobState.ACTIVE)}
+
+
+def test_a_job_that_waits_for_others_goes_on_by_being_unblocked():
+    assert {(step.target, step.cause) for step in TRANSITIONS if step.source is JobState.BLOCKED} == {
+        (JobState.WAITING, "unblocked"),
+        (JobState.DELAYED, "unblocked"),
+        (JobState.FAILED, "dependency failed"),
+        (JobState.CANCELLED, "cancelled"),
+        (JobState.CANCELLED, "expired"),
+    }

@@ -9,11 +9,13 @@ from pydantic_core import to_json
 
 from jobqueue.job import Counts
 from jobqueue.outcome import (
+    Blocked,
     Cancelled,
     Completed,
     ErrorText,
     Failed,
     Interrupted,
+    Limited,
     Lost,
     Outcome,
     Parked,
@@ -40,6 +42,8 @@ OUTCOMES = {
     Interrupted: st.builds(Interrupted, st.text()),
     Lost: st.builds(Lost, st.text()),
     Parked: st.builds(Parked, st.text(), st.text(), st.text()),
+    Limited: st.builds(Limited, st.text(), delays),
+    Blocked: st.builds(Blocked, st.text()),
 }
 
 
@@ -74,7 +78,7 @@ def test_what_a_job_says_arrives_as_it_was_said(progress, lines):
     st.text(),
     st.integers(0, 2**63),
     json_texts,
-    st.builds(Counts, *[st.integers(0, 1000)] * 4),
+    st.builds(Counts, *[st.integers(0, 1000)] * len(Counts._fields)),
     st.integers(0, 2**63),
 )
 def test_a_job_arrives_as_it_was_sent(queue, job_id, token, specification, counts, now):

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobqueue.errors import InvalidName
-from jobqueue.names import check_name, new_id
+from jobqueue.names import check_key, check_name, new_id
 
 ALLOWED = string.ascii_letters + string.digits + "_.:-"
+IN_KEYS = ALLOWED + "@/+="
 
 
 @given(st.text(ALLOWED, min_size=1, max_size=128))
@@ -52,6 +53,29 @@ def test_what_is_no_name_is_refused_and_the_error_says_what_it_was_to_name(name)
 
 def test_128_characters_are_allowed():
     assert check_name("a" * 128, "queue") == "a" * 128
+
+
+@given(st.text(IN_KEYS, min_size=1, max_size=128))
+def test_keys_may_be_addresses_and_paths_too(key):
+    assert check_key(key) == key
+
+
+@given(st.text(IN_KEYS, max_size=20), st.characters().filter(lambda character: character not in IN_KEYS))
+def test_any_other_character_is_refused_in_keys_as_well(key, character):
+    for wrong in (character + key, key + character, key + character + key):
+        with pytest.raises(InvalidName):
+            check_key(wrong)
+
+
+@given(st.integers(-(10**20), 10**20))
+def test_a_whole_number_is_a_key_by_its_digits(number):
+    assert check_key(number) == str(number)
+
+
+@pytest.mark.parametrize("key", ["", "a|b", "a b", "a\n", "{a}", "a,b", "a" * 129, None, 1.5, True, False, b"a", ["a"]])
+def test_what_is_no_key_is_refused(key):
+    with pytest.raises(InvalidName, match=r"^key .*use 1 to 128 of the characters"):
+        check_key(key)
 
 
 def test_ids_are_14_letters_and_digits_and_never_the_same():

@@ -1,5 +1,6 @@
 """The options of tasks and of single jobs."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
 
@@ -7,12 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobqueue.aggregate import Aggregate
+from jobqueue.dedup import Dedup
+from jobqueue.dependencies import After, Edge
 from jobqueue.errors import InvalidName, InvalidOption, UnknownOption
 from jobqueue.job import Specification, specification_text
+from jobqueue.limits import Limits, RateLimit
 from jobqueue.options import EnqueueOptions, JobSettings, TaskOptions, TaskSettings, check_known
 from jobqueue.retry import Exponential, Retry
+from jobqueue.steering import PRIORITY_LIMIT
 
 NEW_YEAR = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What names a job, as a handle does."""
+
+    id: object = "j1"
+    queue: object = "mail"
+
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -34,9 +49,56 @@ def test_the_options_of_a_task_are_filled_in():
         "timeout": timedelta(minutes=1),
         "run": "process",
         "result_ttl": 0,
+        "priority": -5,
+        "key_by": "tenant",
+        "expires": timedelta(hours=1),
+        "dedup": Dedup.throttle(60),
+        "limits": Limits(concurrency=2, rate=RateLimit(10)),
     }
-    assert TaskSettings.of("send", False, options) == TaskSettings("mail.send", "mail", Retry(5), 60.0, "process", 0.0)
-    assert set(options) == set(TaskOptions.__annotations__)
+    assert TaskSettings.of("send", False, options) == TaskSettings(
+        "mail.send",
+        "mail",
+        Retry(5),
+        60.0,
+        "process",
+        0.0,
+        priority=-5,
+        key_by="tenant",
+        expires=3600.0,
+        dedup=Dedup.throttle(60),
+        limits=Limits(concurrency=2, rate=RateLimit(10)),
+    )
+    assert {*options, "aggregate"} == set(TaskOptions.__annotations__)
+    gathering = Aggregate("rows", size=50)
+    assert TaskSettings.of("load", False, {"aggregate": gathering}) == TaskSettings(
+        "load", None, Retry(), None, "thread", None, aggregate=gathering
+    )
+
+
+@pytest.mark.parametrize(
+    "option", ["queue", "timeout", "result_ttl", "key_by", "expires", "dedup", "aggregate", "limits"]
+)
+def test_none_is_the_same_as_leaving_an_option_of_a_task_out(option):
+    assert TaskSettings.of("greet", True, {option: None}) == TaskSettings.of("greet", True, {})
+
+
+@pytest.mark.parametrize(
+    ("options", "steers"),
+    [
+        ({}, False),
+        ({"queue": "mail", "retry": 5, "timeout": 1, "result_ttl": 0}, False),
+        ({"priority": 0}, False),
+        ({"limits": Limits(concurrency=1)}, False),
+        ({"priority": 1}, True),
+        ({"priority": -1}, True),
+        ({"key_by": "tenant"}, True),
+        ({"expires": 1}, True),
+        ({"dedup": Dedup()}, True),
+        ({"aggregate": Aggregate("rows")}, True),
+    ],
+)
+def test_a_task_without_steering_has_plain_jobs(options, steers):
+    assert TaskSettings.of("greet", True, options).steers is steers
 
 
 @pytest.mark.parametrize(
@@ -75,6 +137,29 @@ def test_where_a_function_may_run(is_async, run, works):
         ({"timeout": -1}, InvalidOption, "timeout must be"),
         ({"timeout": "5"}, InvalidOption, "timeout must be"),
         ({"result_ttl": -1}, InvalidOption, "result_ttl must be"),
+        ({"priority": PRIORITY_LIMIT + 1}, InvalidOption, "must be a whole number from -1,000,000 to 1,000,000"),
+        ({"priority": -PRIORITY_LIMIT - 1}, InvalidOption, "priority must be a whole number"),
+        ({"priority": 0.5}, InvalidOption, r"higher goes first\), not 0\.5"),
+        ({"priority": True}, InvalidOption, "priority must be a whole number"),
+        ({"priority": "high"}, InvalidOption, "priority must be a whole number"),
+        ({"priority": None}, InvalidOption, "priority must be a whole number"),
+        ({"key_by": 5}, InvalidOption, "key_by must be the name of a parameter, not 5"),
+        ({"key_by": ("a", "b")}, InvalidOption, "key_by must be the name of a parameter"),
+        ({"expires": 0}, InvalidOption, "expires must be more than 0 seconds: the job would be dropped at once"),
+        ({"expires": -1}, InvalidOption, "expires must be"),
+        ({"expires": "1h"}, InvalidOption, "expires must be"),
+        ({"expires": NEW_YEAR}, InvalidOption, "expires must be"),
+        ({"dedup": True}, InvalidOption, r"dedup must be Dedup\(\.\.\.\), not True"),
+        ({"dedup": "throttle"}, InvalidOption, "dedup must be Dedup"),
+        ({"dedup": Dedup}, InvalidOption, "dedup must be Dedup"),
+        ({"aggregate": "rows"}, InvalidOption, r"aggregate must be Aggregate\(\.\.\.\), not 'rows'"),
+        ({"dedup": Dedup(), "aggregate": Aggregate("rows")}, InvalidOption, "dedup= and aggregate= exclude each other"),
+        ({"limits": 5}, InvalidOption, r"limits must be Limits\(\.\.\.\), not 5"),
+        ({"limits": {"concurrency": 1}}, InvalidOption, "limits must be Limits"),
+        ({"limits": RateLimit(5)}, InvalidOption, "limits must be Limits"),
+        ({"limits": Limits(weight=2)}, InvalidOption, "a task has no weight"),
+        ({"limits": Limits(max_size=5)}, InvalidOption, "a task has no max_size"),
+        ({"limits": Limits(on_full="block")}, InvalidOption, "a task has no max_size"),
     ],
 )
 def test_an_option_of_a_task_that_cannot_work_is_refused(options, error, message):
@@ -100,6 +185,12 @@ def test_the_options_of_a_job_are_filled_in():
         "timeout": 5,
         "result_ttl": timedelta(hours=1),
         "meta": {"trace": "abc"},
+        "priority": 5,
+        "lifo": True,
+        "key": "acme",
+        "expires": timedelta(minutes=5),
+        "dedup": Dedup.keep_last(by="to"),
+        "after": [Job("j1"), After(Job("j1", "load"), on_failure="run")],
     }
     assert JobSettings.of(options) == JobSettings(
         id="order:5",
@@ -109,18 +200,57 @@ def test_the_options_of_a_job_are_filled_in():
         timeout=5.0,
         result_ttl=3600.0,
         meta={"trace": "abc"},
+        priority=5,
+        lifo=True,
+        key="acme",
+        expires=300.0,
+        dedup=Dedup.keep_last(by="to"),
+        after=(Edge("mail", "j1", "fail"), Edge("load", "j1", "run")),
     )
     assert {*options, "run_at"} == set(EnqueueOptions.__annotations__)
 
 
-@pytest.mark.parametrize("option", ["id", "queue", "retry", "timeout", "result_ttl", "meta"])
+@pytest.mark.parametrize("option", sorted(set(EnqueueOptions.__annotations__) - {"delay", "run_at"}))
 def test_none_leaves_an_option_to_the_task(option):
     assert JobSettings.of({option: None}) == JobSettings()
+
+
+@pytest.mark.parametrize(
+    ("options", "steers"),
+    [
+        ({}, False),
+        ({"id": "j1", "queue": "mail", "delay": 5, "retry": 5, "timeout": 1, "result_ttl": 0, "meta": {"a": 1}}, False),
+        ({"priority": 0}, True),  # the task may have another
+        ({"lifo": False}, True),
+        ({"key": "acme"}, True),
+        ({"expires": 5}, True),
+        ({"dedup": Dedup()}, True),
+        ({"after": Job()}, True),
+    ],
+)
+def test_a_job_without_steering_is_a_plain_one(options, steers):
+    assert JobSettings.of(options).steers is steers
+
+
+def test_a_key_may_be_a_whole_number():
+    assert JobSettings.of({"key": 4711}).key == "4711"
+
+
+@pytest.mark.parametrize(
+    "after", [Job(), [Job()], (Job(),), {"first": Job()}.values(), After(Job()), [After(Job(), "fail")]]
+)
+def test_what_a_job_waits_for_is_one_or_many(after):
+    assert JobSettings.of({"after": after}).after == (Edge("mail", "j1", "fail"),)
+
+
+def test_a_job_can_wait_for_nothing():
+    assert JobSettings.of({"after": []}).after == ()
 
 
 @pytest.mark.parametrize("moment", [NEW_YEAR, datetime(1960, 1, 1, tzinfo=timezone(timedelta(hours=5, minutes=30)))])
 def test_a_time_with_a_zone_is_kept(moment):
     assert JobSettings.of({"run_at": moment}).due == moment
+    assert JobSettings.of({"expires": moment}).expires == moment
 
 
 @pytest.mark.parametrize(
@@ -141,6 +271,32 @@ def test_a_time_with_a_zone_is_kept(moment):
         ({"retry": Retry(backoff=lambda failures, error: 1)}, InvalidOption, "a backoff function cannot travel"),
         ({"timeout": 0}, InvalidOption, "timeout must be more than 0"),
         ({"result_ttl": "1d"}, InvalidOption, "result_ttl must be"),
+        ({"priority": PRIORITY_LIMIT + 1}, InvalidOption, "must be a whole number from -1,000,000 to 1,000,000"),
+        ({"priority": True}, InvalidOption, "priority must be a whole number"),
+        ({"priority": "high"}, InvalidOption, "priority must be a whole number"),
+        ({"lifo": 1}, InvalidOption, "lifo must be True or False, not 1"),
+        ({"lifo": "yes"}, InvalidOption, "lifo must be True or False"),
+        ({"key": ""}, InvalidName, "key '': use 1 to 128 of the characters"),
+        ({"key": "a b"}, InvalidName, "key 'a b'"),
+        ({"key": "a|b"}, InvalidName, r"key 'a\|b'"),
+        ({"key": "a" * 129}, InvalidName, "key 'aaa"),
+        ({"key": True}, InvalidName, "key True"),
+        ({"key": 1.5}, InvalidName, r"key 1\.5"),
+        ({"expires": 0}, InvalidOption, "expires must be more than 0 seconds"),
+        ({"expires": -1}, InvalidOption, "expires must be"),
+        ({"expires": "1h"}, InvalidOption, "expires must be"),
+        ({"expires": NEW_YEAR.replace(tzinfo=None)}, InvalidOption, r"expires=.* has no time zone"),
+        ({"expires": NEW_YEAR.date()}, InvalidOption, "expires must be"),
+        ({"dedup": True}, InvalidOption, r"dedup must be Dedup\(\.\.\.\), not True"),
+        ({"dedup": Aggregate("rows")}, InvalidOption, "dedup must be Dedup"),
+        ({"after": "j1"}, InvalidOption, "after= takes handles of jobs, .* not 'j1'"),
+        ({"after": ["j1"]}, InvalidOption, "after= takes handles of jobs, .* not 'j1'"),
+        ({"after": 5}, InvalidOption, "after= takes handles of jobs"),
+        ({"after": Job(id=None)}, InvalidOption, "after= takes handles of jobs"),
+        ({"after": Job(queue=None)}, InvalidOption, "after= takes handles of jobs"),
+        ({"after": Job(id="a b")}, InvalidName, "job id 'a b'"),
+        ({"after": Job(queue="a/b")}, InvalidName, "queue 'a/b'"),
+        ({"after": [Job(), After(Job(), "run")]}, InvalidOption, "after= names job j1 twice"),
     ],
 )
 def test_an_option_of_a_job_that_cannot_work_is_refused(options, error, message):
@@ -212,7 +368,8 @@ def test_nested_meta_can_be_read_by_the_worker_or_is_refused(levels):
     [
         ({"timout": 5}, TaskOptions, "a task has no option 'timout' \\(did you mean 'timeout'\\?\\)"),
         ({"qeue": "mail"}, TaskOptions, "did you mean 'queue'"),
-        ({"colour": 5}, TaskOptions, "there are name, queue, result_ttl, retry, run, timeout"),
+        ({"colour": 5}, TaskOptions, f"there are {', '.join(sorted(TaskOptions.__annotations__))}"),
+        ({"key": "acme"}, TaskOptions, "did you mean 'key_by'"),
         ({"delay": 5}, TaskOptions, "a task has no option 'delay'"),
     ],
 )

@@ -131,6 +131,23 @@ LIB = {
 }
 
 
+def test_the_keys_of_a_command_are_its_own_and_then_those_that_its_includes_use():
+    texts = {
+        "lib/deep": "--[[ Go deep.\n@uses ghosts\n@uses delayed ]]\nlocal function deep() end\n",
+        "lib/high": "--[[ Go high.\n@uses meta jobs held ]]\n--@include deep\nlocal function high() end\n",
+        "lib/none": "--[[ Use none. ]]\n--@include deep\nlocal function none() end\n",
+    }
+    includes = "--@include high\n--@include none\n"
+    found = assemble("do", {"do": command("key wait list", "key jobs hash", includes=includes), **texts})
+    assert found.keys == ("wait", "jobs", "ghosts", "delayed", "meta", "held")
+    places = ", ".join(f"{name} = KEYS[{place}]" for place, name in enumerate(found.keys, 1))
+    assert found.source.startswith(f"local key = {{{places}}} local now")
+
+
+def test_the_keys_of_an_include_are_those_of_a_command_that_has_none_of_its_own():
+    assert assemble("do", {"do": command(includes="--@include third\n"), **LIB}).keys == ("jobs",)
+
+
 def test_an_include_comes_once_after_what_it_needs_and_before_what_needs_it():
     text = command("key jobs hash", includes="--@include third\n--@include first\n", body="return third()\n")
     assert assemble("do", {"do": text, **LIB}).source == (
@@ -146,7 +163,6 @@ def test_an_include_comes_once_after_what_it_needs_and_before_what_needs_it():
     ("texts", "message"),
     [
         ({"do": command(includes="--@include fourth\n")}, r"do\.lua: there is no lib/fourth\.lua to include"),
-        ({"do": command(includes="--@include third\n")}, r"do\.lua: lib/second\.lua needs keys it does not declare"),
         (
             {"do": command(includes="--@include a\n"), "lib/a": "--[[ A. ]]\n--@include b\n"},
             r"lib/a\.lua: there is no lib/b\.lua to include",
@@ -168,6 +184,25 @@ def test_an_include_comes_once_after_what_it_needs_and_before_what_needs_it():
             {"do": command("key jobs hash", includes="--@include a\n"), "lib/a": "--[[ A. ]]\nreturn key.jobs\n"},
             r"lib/a\.lua: uses keys it does not declare: \['jobs'\]",
         ),
+        # What somebody else declares, nobody else may use: neither who includes it, nor what stands beside it.
+        (
+            {"do": command(includes="--@include second\n", body="return key.jobs\n")},
+            r"do\.lua: uses keys it does not declare: \['jobs'\]",
+        ),
+        (
+            {
+                "do": command(includes="--@include a\n"),
+                "lib/a": "--[[ A.\n@uses wait ]]\n--@include second\nreturn key.wait, key.jobs\n",
+            },
+            r"lib/a\.lua: uses keys it does not declare: \['jobs'\]",
+        ),
+        (
+            {
+                "do": command(includes="--@include second\n--@include a\n"),
+                "lib/a": "--[[ A. ]]\nreturn key.jobs\n",
+            },
+            r"lib/a\.lua: uses keys it does not declare: \['jobs'\]",
+        ),
         (
             {"do": command(includes="--@include a\n"), "lib/a": "--[[ A.\n@needs jobs ]]\n"},
             r"lib/a\.lua: unknown tag @needs",
@@ -178,7 +213,7 @@ def test_an_include_comes_once_after_what_it_needs_and_before_what_needs_it():
         ),
         (
             {"do": command(includes="--@include a\n"), "lib/a": "--[[ A.\n@uses job ]]\n"},
-            r"do\.lua: lib/a\.lua needs keys it does not declare: \['job'\]",
+            r"lib/a\.lua: uses unknown keys: \['job'\]",
         ),
     ],
 )

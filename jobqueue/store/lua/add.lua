@@ -1,20 +1,21 @@
 --[[ Add jobs. An id that exists already is left alone: adding twice is adding once.
 
+@key limits hash
 @key jobs hash
-@key wait list
-@key paused list
-@key delayed zset
-@key ghosts set
-@key meta hash
-@key control channel
 @rest jobs 3 id, specification, due (empty: now; "+5000": in 5,000 ms; "1763700000000": at that time of the server)
 @repeat safe
-@returns the ids that existed already ]]
+@returns the ids that existed already; or only `bounded`: the queue has a maximum size, call add_steered instead ]]
 --@include clock
 --@include digits
---@include admit
+--@include time_of
+--@include each_chunk
+--@include line_up
 --@include delay
-local ms = clock(now)
+--@include bell
+local ms, micro = clock(now)
+if redis.call('HEXISTS', key.limits, 'max_size queue') == 1 then
+  return 'bounded'
+end
 local ids = {}
 for at = rest, #ARGV, 3 do
   ids[#ids + 1] = ARGV[at]
@@ -30,12 +31,7 @@ for index, id in ipairs(ids) do
     seen[id] = true
     specifications[#specifications + 1] = id
     specifications[#specifications + 1] = '{"at":' .. digits(ms) .. ',' .. string.sub(specification, 2)
-    local moment = 0
-    if string.sub(due, 1, 1) == '+' then
-      moment = ms + tonumber(string.sub(due, 2))
-    elseif due ~= '' then
-      moment = tonumber(due)
-    end
+    local moment = due == '' and 0 or time_of(due, ms)
     if moment > ms then
       later[#later + 1] = digits(moment)
       later[#later + 1] = id
@@ -46,6 +42,8 @@ for index, id in ipairs(ids) do
 end
 
 each_chunk('HSET', key.jobs, specifications)
-admit(key, ready)
+if line_up(key, ready) then
+  bell(key, micro)
+end
 delay(key, later)
 return existing

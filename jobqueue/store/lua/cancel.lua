@@ -1,40 +1,15 @@
 --[[ Call a job off. One that has not begun is cancelled now; one that runs is asked to stop; one that has ended stays.
 
-@key jobs hash
-@key active hash
-@key delayed zset
-@key outcomes hash
-@key completed zset
-@key failed zset
-@key cancelled zset
-@key parked hash
-@key parking zset
-@key ghosts set
-@key attempts hash
-@key progress hash
-@key logs hash
-@key expiring zset
-@key cancelling hash
-@key waiters set
-@key finished channel
-@key control channel
 @arg id str
 @arg reason str JSON text
+@arg all int 1 calls off what it waits for as well
 @flags allow-oom
 @repeat safe
 @returns the state in which the job was found, or missing ]]
 --@include clock
---@include record
---@include state_of
---@include withdraw
---@include finish
+--@include call_off
+--@include pass_on
 local ms = clock(now)
-local state = state_of(key, id)
-if state == 'active' then
-  redis.call('HSET', key.cancelling, id, reason)
-  redis.call('PUBLISH', key.control, 'cancel ' .. id)
-elseif state == 'waiting' or state == 'delayed' then
-  withdraw(key, id, state)
-  finish(key, 'cancelled', {{id = id, ttl = -1, record = record('cancelled', nil, ms, nil, nil, reason)}}, ms)
-end
+local state = call_off(key, id, reason, all == 1, ms)
+pass_on(key, 100, ms)
 return state

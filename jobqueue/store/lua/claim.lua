@@ -1,15 +1,5 @@
 --[[ Claim up to `n` jobs for a worker: those in its inbox first.
 
-@key inbox list
-@key wait list
-@key paused list
-@key meta hash
-@key ghosts set
-@key jobs hash
-@key attempts hash
-@key active hash
-@key claims hash
-@key workers zset
 @arg worker str
 @arg request str a number that the worker raises with each call; sent again, it gets the same answer
 @arg n int

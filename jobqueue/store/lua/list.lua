@@ -2,11 +2,10 @@
 
 @key jobs hash
 @key wait list
-@key paused list
+@key held list
 @key ghosts set
 @key parked hash
 @key parking zset
-@key delayed zset
 @key active hash
 @key attempts hash
 @key outcomes hash
@@ -14,24 +13,38 @@
 @key failed zset
 @key cancelled zset
 @key meta hash
-@arg state str waiting, parked, delayed, active, completed, failed or cancelled
+@key backlog zset
+@key delayed zset
+@key blocked zset
+@key blocking hash
+@arg state str waiting, parked, delayed, blocked, active, completed, failed or cancelled
 @arg cursor str 0, then what the last call returned
 @arg count int
 @flags no-writes
 @repeat safe
 @returns {cursor of the next page or 0, id, specification, detail, counters, ...}; the detail is the parked reason, the
-  time due, the entry in active, or the outcome ]]
-local offset = tonumber(cursor)
+  time due, how many it waits for, the entry in active, or the outcome ]]
+-- What waits lies in the line, then in the backlog: there the cursor begins with a letter.
+local behind = string.sub(cursor, 1, 1) == 'b'
+local offset = tonumber(behind and string.sub(cursor, 2) or cursor)
 local ids, details, following = {}, {}, offset + count
 
-if state == 'waiting' then
-  local line = redis.call('HEXISTS', key.meta, 'paused') == 1 and key.paused or key.wait
+if state == 'waiting' and behind then
+  local page = redis.call('ZRANGE', key.backlog, offset, offset + count - 1)
+  for _, member in ipairs(page) do
+    ids[#ids + 1] = string.match(member, '[^|]+$')
+    details[#details + 1] = ''
+  end
+  following = #page < count and 0 or 'b' .. following
+elseif state == 'waiting' then
+  local meta = redis.call('HMGET', key.meta, 'paused', 'limited')
+  local line = (meta[1] or meta[2]) and key.held or key.wait
   local page = redis.call('LRANGE', line, -offset - count, -offset - 1)
   if #page < count then
-    following = 0
+    following = redis.call('EXISTS', key.backlog) == 1 and 'b0' or 0
   end
   for index = #page, 1, -1 do
-    if redis.call('SISMEMBER', key.ghosts, page[index]) == 0 then
+    if page[index] ~= '*' and redis.call('SISMEMBER', key.ghosts, page[index]) == 0 then
       ids[#ids + 1] = page[index]
       details[#details + 1] = ''
     end
@@ -48,6 +61,11 @@ elseif state == 'delayed' then
   for at = 1, #page, 2 do
     ids[#ids + 1] = page[at]
     details[#details + 1] = page[at + 1]
+  end
+elseif state == 'blocked' then
+  ids = redis.call('ZRANGE', key.blocked, offset, offset + count - 1)
+  if #ids > 0 then
+    details = redis.call('HMGET', key.blocking, unpack(ids))
   end
 elseif state == 'parked' then
   for _, member in ipairs(redis.call('ZRANGE', key.parking, offset, offset + count - 1)) do

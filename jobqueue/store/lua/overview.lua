@@ -2,7 +2,7 @@
 
 @key jobs hash
 @key wait list
-@key paused list
+@key held list
 @key ghosts set
 @key parked hash
 @key delayed zset
@@ -13,27 +13,35 @@
 @key meta hash
 @key workers zset
 @key worker_info hash
+@key backlog zset
+@key blocked zset
 @flags no-writes
 @repeat safe
-@returns {now, 1 if paused, waiting in the line, parked, delayed, active, completed, failed, cancelled,
-  specification of the oldest job in the line, worker, lease, info, ...} ]]
+@returns {now, 1 if paused, waiting to start, parked, delayed, blocked, active, completed, failed, cancelled,
+  specification of the oldest job that waits, worker, lease, info, ...} ]]
 --@include clock
 --@include digits
 local ms = clock(now)
 local paused = redis.call('HEXISTS', key.meta, 'paused')
-local line = paused == 1 and key.paused or key.wait
+local line = (paused == 1 or redis.call('HEXISTS', key.meta, 'limited') == 1) and key.held or key.wait
 local oldest = ''
 for _, id in ipairs(redis.call('LRANGE', line, -10, -1)) do
-  if redis.call('SISMEMBER', key.ghosts, id) == 0 then
+  if id ~= '*' and redis.call('SISMEMBER', key.ghosts, id) == 0 then
     oldest = redis.call('HGET', key.jobs, id) or oldest
   end
 end
+local first = redis.call('ZRANGE', key.backlog, 0, 0)[1]
+if oldest == '' and first then
+  oldest = redis.call('HGET', key.jobs, string.match(first, '[^|]+$')) or ''
+end
+local bells = redis.call('LINDEX', line, -1) == '*' and 1 or 0
 local reply = {
   digits(ms),
   paused,
-  math.max(0, redis.call('LLEN', line) - redis.call('SCARD', key.ghosts)),
+  math.max(0, redis.call('LLEN', line) - bells - redis.call('SCARD', key.ghosts)) + redis.call('ZCARD', key.backlog),
   redis.call('HLEN', key.parked),
   redis.call('ZCARD', key.delayed),
+  redis.call('ZCARD', key.blocked),
   redis.call('HLEN', key.active),
   redis.call('ZCARD', key.completed),
   redis.call('ZCARD', key.failed),

@@ -1,10 +1,5 @@
 --[[ Delete ended jobs beyond their retention, some at a time, the oldest first.
 
-@key jobs hash
-@key outcomes hash
-@key attempts hash
-@key progress hash
-@key logs hash
 @key completed zset
 @key failed zset
 @key cancelled zset

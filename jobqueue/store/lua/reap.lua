@@ -4,27 +4,11 @@ tombstone, kept because the server may still serve a BLMOVE that it sent when it
 is taken back by a later call.
 
 @key inbox list
-@key wait list
-@key paused list
-@key meta hash
-@key ghosts set
-@key jobs hash
-@key attempts hash
 @key active hash
 @key claims hash
 @key workers zset
 @key worker_info hash
 @key tombstones zset
-@key outcomes hash
-@key progress hash
-@key logs hash
-@key completed zset
-@key failed zset
-@key cancelled zset
-@key expiring zset
-@key cancelling hash
-@key waiters set
-@key finished channel
 @arg worker str
 @arg force int 1 reaps a worker whose lease is live: its process is known to be gone
 @arg outcome str lost or interrupted
@@ -40,7 +24,11 @@ is taken back by a later call.
 --@include digits
 --@include holding
 --@include lose
-local ms = clock(now)
+--@include living
+--@include leave_lane
+--@include bell
+--@include pass_on
+local ms, micro = clock(now)
 local lease = tonumber(redis.call('ZSCORE', key.workers, worker) or 0)
 if lease > ms and force == 0 then
   return {'-1', 0, 0}
@@ -52,6 +40,7 @@ end
 local landed = redis.call('LRANGE', key.inbox, 0, 99)
 if #landed > 0 then
   redis.call('LTRIM', key.inbox, 100, -1)
+  landed = living(key, landed)
   admit(key, landed, true)
 end
 
@@ -67,6 +56,7 @@ if lease ~= 0 then
     end
   end
   each_chunk('HDEL', key.active, ids)
+  leave_lane(key, ids, micro)
   local alone = #ids == 1 and cursor == '0' and page[1] == '0'
   local again, given_up = lose(key, outcome, runs, alone and max_lost or max_lost_beside, ms)
   returned, failed = returned + again, given_up
@@ -80,4 +70,6 @@ if lease ~= 0 then
 elseif tonumber(redis.call('ZSCORE', key.tombstones, worker) or ms) < ms - keep and redis.call('EXISTS', key.inbox) == 0 then
   redis.call('ZREM', key.tombstones, worker)
 end
+pass_on(key, 100, ms)
+bell(key, micro)
 return {cursor, returned, failed}

@@ -1,37 +1,18 @@
 --[[ Write how executions ended, and claim up to `n` more, in one round trip.
 An outcome counts only if the job is still held under exactly this token; else a later execution, or nobody, has it.
 
-@key inbox list
-@key wait list
-@key paused list
-@key meta hash
-@key ghosts set
-@key jobs hash
-@key attempts hash
 @key active hash
-@key claims hash
-@key workers zset
-@key delayed zset
-@key control channel
-@key outcomes hash
-@key progress hash
-@key logs hash
-@key completed zset
-@key failed zset
-@key cancelled zset
-@key expiring zset
 @key cancelling hash
-@key waiters set
-@key finished channel
 @key parked hash
 @key parking zset
 @arg worker str
 @arg request str a number that the worker raises with each call; sent again, it gets the same answer
 @arg n int
 @arg max_lost int
-@rest outcomes 5 id, token, kind, number, body. The number is the delay of retried and snoozed in ms, and the time a
+@rest outcomes 5 id, token, kind, number, body. The number is the delay of retried, snoozed and limited in ms, and the time a
   completed job is kept in ms, or -1. The body is the result of completed, the error of failed and retried, the cause of
-  lost and interrupted, the reason of cancelled, all JSON; the topic and the reason of parked.
+  lost and interrupted, the reason of cancelled, all JSON; the topic and the reason of parked; the gate that limited closes;
+  the edges of blocked, see lib/depend.lua.
 @flags allow-oom
 @repeat safe
 @error JOBQUEUE unknown outcome
@@ -45,6 +26,10 @@ An outcome counts only if the job is still held under exactly this token; else a
 --@include finish
 --@include delay
 --@include lose
+--@include leave_lane
+--@include hold
+--@include depend
+--@include pass_on
 --@include claim_for
 local ms, micro = clock(now)
 local before = remembered(key, worker, request)
@@ -55,7 +40,8 @@ if rest > #ARGV then
   return claim_for(key, worker, request, n, '-', nil, ms, micro)
 end
 
-local known = {completed = 1, failed = 1, cancelled = 1, retried = 1, snoozed = 1, interrupted = 1, lost = 1, parked = 1}
+local known = {completed = 1, failed = 1, cancelled = 1, retried = 1, snoozed = 1, interrupted = 1, lost = 1, parked = 1,
+  limited = 1, blocked = 1}
 local ids = {}
 for at = rest, #ARGV, 5 do
   if not known[ARGV[at + 2]] then
@@ -66,7 +52,7 @@ end
 
 local entries = redis.call('HMGET', key.active, unpack(ids))
 local stopping = redis.call('EXISTS', key.cancelling) == 1 and redis.call('HMGET', key.cancelling, unpack(ids)) or {}
-local verdicts, released, ready, later, notes, parks = {}, {}, {}, {}, {}, {}
+local verdicts, released, ready, later, notes, parks, blocks, limited = {}, {}, {}, {}, {}, {}, {}, {}
 local ended = {completed = {}, failed = {}, cancelled = {}}
 local taken_back = {lost = {}, interrupted = {}}
 for index, id in ipairs(ids) do
@@ -78,7 +64,7 @@ for index, id in ipairs(ids) do
   else
     verdicts[index] = '1'
     released[#released + 1] = id
-    local unfinished = kind == 'retried' or kind == 'snoozed' or kind == 'parked'
+    local unfinished = kind == 'retried' or kind == 'snoozed' or kind == 'parked' or kind == 'limited' or kind == 'blocked'
     if stopping[index] and (unfinished or kind == 'cancelled' and body == '""') then
       kind, number, body = 'cancelled', -1, stopping[index]
     end
@@ -89,13 +75,18 @@ for index, id in ipairs(ids) do
       table.insert(taken_back[kind], {id = id, token = token, started = started, worker = holder, body = body})
     elseif kind == 'parked' then
       parks[#parks + 1] = {id, body}
+    elseif kind == 'blocked' then
+      blocks[#blocks + 1] = {id, body}
+    elseif kind == 'limited' then
+      limited[#limited + 1] = id
+      hold(key, body, micro + number * 1000, micro)
     elseif number > 0 then
       later[#later + 1] = digits(ms + number)
       later[#later + 1] = id
     else
       ready[#ready + 1] = id
     end
-    if kind == 'failed' or kind == 'snoozed' then
+    if kind == 'failed' or kind == 'snoozed' or kind == 'limited' then
       notes[#notes + 1] = {id, kind}
     elseif kind == 'retried' then
       notes[#notes + 1] = {id, kind, text}
@@ -105,6 +96,7 @@ end
 verdicts = table.concat(verdicts)
 
 each_chunk('HDEL', key.active, released)
+leave_lane(key, released, micro)
 for _, noted in ipairs(notes) do
   note(key, noted[1], noted[2], noted[3])
 end
@@ -120,4 +112,11 @@ lose(key, 'lost', taken_back.lost, max_lost, ms)
 lose(key, 'interrupted', taken_back.interrupted, max_lost, ms)
 delay(key, later)
 admit(key, ready)
+for index = #limited, 1, -1 do
+  admit(key, {limited[index]}, true)
+end
+for _, blocked in ipairs(blocks) do
+  depend(key, blocked[1], blocked[2], '', ms)
+end
+pass_on(key, 100, ms)
 return claim_for(key, worker, request, n, verdicts, nil, ms, micro)

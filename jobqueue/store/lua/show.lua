@@ -4,17 +4,19 @@
 @key active hash
 @key delayed zset
 @key outcomes hash
-@key completed zset
-@key failed zset
-@key cancelled zset
 @key parked hash
 @key attempts hash
 @key progress hash
 @key cancelling hash
+@key traits hash
+@key deadlines zset
+@key owning hash
+@key blocking hash
 @arg id str
 @flags no-writes
 @repeat safe
-@returns {state, specification, entry in active, due, parked, outcome, attempts, progress, reason to stop} ]]
+@returns {state, specification, entry in active, due, parked, outcome, attempts, progress, reason to stop, priority and
+  key, deadline, deduplication, what it waits for} ]]
 --@include state_of
 return {
   state_of(key, id),
@@ -26,4 +28,8 @@ return {
   redis.call('HGET', key.attempts, id) or '',
   redis.call('HGET', key.progress, id) or '',
   redis.call('HGET', key.cancelling, id) or '',
+  redis.call('HGET', key.traits, id) or '',
+  redis.call('ZSCORE', key.deadlines, id) or '',
+  redis.call('HGET', key.owning, id) or '',
+  redis.call('HGET', key.blocking, id) or '',
 }

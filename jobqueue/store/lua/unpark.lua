@@ -2,15 +2,14 @@
 
 @key parked hash
 @key parking zset
-@key wait list
-@key paused list
-@key meta hash
-@key ghosts set
 @rest ranges 2 the first and the last member of `parking` that is meant, as ZRANGEBYLEX takes them
 @flags allow-oom
 @repeat safe
 @returns how many were unparked; 0 when there are no more ]]
+--@include clock
 --@include admit
+--@include bell
+local _, micro = clock(now)
 if redis.call('EXISTS', key.parking) == 0 then
   return 0
 end
@@ -30,5 +29,6 @@ end
 if #ids > 0 then
   redis.call('HDEL', key.parked, unpack(ids))
   admit(key, ids)
+  bell(key, micro)
 end
 return #ids

@@ -11,11 +11,13 @@ from pydantic_core import from_json, to_json
 
 from jobqueue.job import Counts, OutcomeKind
 from jobqueue.outcome import (
+    Blocked,
     Cancelled,
     Completed,
     ErrorText,
     Failed,
     Interrupted,
+    Limited,
     Lost,
     Outcome,
     Parked,
@@ -28,7 +30,8 @@ LINE_LIMIT = 1 << 30
 """Bytes of a line: more than the largest payload an application can allow."""
 
 _CLASSES: dict[OutcomeKind, type[Outcome]] = {
-    kind.kind: kind for kind in (Cancelled, Completed, Failed, Interrupted, Lost, Parked, Retried, Snoozed)
+    kind.kind: kind
+    for kind in (Blocked, Cancelled, Completed, Failed, Interrupted, Limited, Lost, Parked, Retried, Snoozed)
 }
 
 

@@ -1,24 +1,30 @@
---[[ Lets jobs start: puts their ids into the line of those that may start now, at its end or (`front`) at its head.
-Here rules that hold jobs back are to be asked; `wait` never holds a job that may not start.
-An id that was cancelled or removed while it waited still lies in the line as a ghost: it is revived where it lies.
-@uses wait paused meta ghosts ]]
---@include each_chunk
+--[[ Lets jobs wait for their turn: at the end of the line or (`front`) at its head. Those that have a priority, a
+key, or a task with a gate, wait in the backlog instead.
+@uses traits tasks jobs ]]
+--@include line_up
+--@include lane_of
+--@include task_of
+--@include enlane
 local function admit(key, ids, front)
   if #ids == 0 then
     return
   end
-  if redis.call('EXISTS', key.ghosts) == 1 then
-    local fresh = {}
+  if redis.call('EXISTS', key.traits, key.tasks) > 0 then
+    local plain, gated = {}, redis.call('EXISTS', key.tasks) == 1
     for _, id in ipairs(ids) do
-      if redis.call('SREM', key.ghosts, id) == 0 then
-        fresh[#fresh + 1] = id
+      local traits = redis.call('HGET', key.traits, id)
+      local task = gated and task_of(redis.call('HGET', key.jobs, id)) or ''
+      if gated and redis.call('SISMEMBER', key.tasks, task) == 0 then
+        task = ''
+      end
+      if traits or task ~= '' then
+        local priority, name = lane_of(traits)
+        enlane(key, id, task .. '/' .. name, priority, front)
+      else
+        plain[#plain + 1] = id
       end
     end
-    ids = fresh
+    ids = plain
   end
-  local line = key.wait
-  if redis.call('HEXISTS', key.meta, 'paused') == 1 then
-    line = key.paused
-  end
-  each_chunk(front and 'RPUSH' or 'LPUSH', line, ids)
+  line_up(key, ids, front)
 end

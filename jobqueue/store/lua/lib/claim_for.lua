@@ -1,35 +1,35 @@
 --[[ Gives a worker up to `n` jobs, or again those it was given when this very request was answered before.
 The answer is remembered together with the verdicts on what the worker settled in the same call, because the reply may
 be lost. `before` is that memory, or nil.
-@uses inbox wait paused meta ghosts jobs attempts active claims workers
+@uses workers meta claims jobs attempts active
 @returns {1 if the worker's lease is live else 0, now, verdicts, ids that had no specification,
   id, token, specification, counters, ...} ]]
 --@include digits
 --@include holding
 --@include take
+--@include leave_lane
+--@include bell
 local function claim_for(key, worker, request, n, verdicts, before, now, micro)
   local reply = {1, digits(now), verdicts, 0}
   if tonumber(redis.call('ZSCORE', key.workers, worker) or 0) <= now then
     reply[1] = 0
+    bell(key, micro)
     return reply
   end
 
-  local ids, first = {}, 0
+  local ids, first, rules = {}, 0, false
   if before then
     ids, first = before.ids, before.first
   else
-    ids = take(key, n)
+    ids, rules = take(key, n, now, micro)
     -- Never below the server's clock, so that tokens also grow when a failover has lost the counter.
     first = math.max(tonumber(redis.call('HGET', key.meta, 'token') or 0) + 1, micro)
     redis.call('HSET', key.claims, worker, table.concat({request, verdicts, digits(first), unpack(ids)}, ' '))
   end
-  if #ids == 0 then
-    return reply
-  end
 
-  local specifications = redis.call('HMGET', key.jobs, unpack(ids))
-  local bookkeeping = redis.call('HMGET', key.attempts, unpack(ids))
-  local held = before and redis.call('HMGET', key.active, unpack(ids))
+  local specifications = #ids > 0 and redis.call('HMGET', key.jobs, unpack(ids)) or {}
+  local bookkeeping = #ids > 0 and redis.call('HMGET', key.attempts, unpack(ids))
+  local held = before and #ids > 0 and redis.call('HMGET', key.active, unpack(ids))
   local entries = {}
   for index, id in ipairs(ids) do
     local token = digits(first + index - 1)
@@ -38,6 +38,7 @@ local function claim_for(key, worker, request, n, verdicts, before, now, micro)
     elseif not specifications[index] then
       -- The server has lost the job's text (eviction, or a hand in the data): nothing is left to run.
       reply[4] = reply[4] + 1
+      leave_lane(key, {id}, micro)
     else
       entries[#entries + 1] = id
       entries[#entries + 1] = token .. ' ' .. digits(now) .. ' ' .. worker
@@ -47,11 +48,14 @@ local function claim_for(key, worker, request, n, verdicts, before, now, micro)
       reply[#reply + 1] = string.match(bookkeeping[index] or '', '^[%d ]*')
     end
   end
-  if not before then
+  if not before and #ids > 0 then
     redis.call('HSET', key.meta, 'token', digits(first + #ids - 1))
     if #entries > 0 then
       redis.call('HSET', key.active, unpack(entries))
     end
+  end
+  if rules then
+    bell(key, micro)
   end
   return reply
 end

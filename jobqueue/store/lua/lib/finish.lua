@@ -1,25 +1,32 @@
 --[[ Ends jobs: keeps how they ended, and tells those who wait for it. The one way into an end state.
 `ended` is a list of {id = , record = , ttl = milliseconds it is kept, -1 as long as the queue keeps them}.
-@uses jobs outcomes attempts progress logs completed failed cancelled expiring cancelling waiters finished ]]
+@uses dependents outcomes expiring cancelling waiters finished completed failed cancelled ]]
 --@include digits
 --@include each_chunk
 --@include forget
+--@include let_go
 local function finish(key, state, ended, now)
   if #ended == 0 then
     return
   end
   local ids, outcomes, scores, expiries, unkept = {}, {}, {}, {}, {}
+  local awaited = redis.call('EXISTS', key.dependents) == 1
   for index, job in ipairs(ended) do
     ids[index] = job.id
-    if job.ttl == 0 then
+    local ttl = job.ttl
+    if awaited and ttl >= 0 and ttl < 60000 then
+      -- Long enough for those that depend on it to be told how it ended.
+      ttl = 60000
+    end
+    if ttl == 0 then
       unkept[#unkept + 1] = job.id
     else
       outcomes[#outcomes + 1] = job.id
       outcomes[#outcomes + 1] = job.record
       scores[#scores + 1] = digits(now)
       scores[#scores + 1] = job.id
-      if job.ttl > 0 then
-        expiries[#expiries + 1] = digits(now + job.ttl)
+      if ttl > 0 then
+        expiries[#expiries + 1] = digits(now + ttl)
         expiries[#expiries + 1] = job.id
       end
     end
@@ -27,6 +34,7 @@ local function finish(key, state, ended, now)
   each_chunk('HSET', key.outcomes, outcomes)
   each_chunk('ZADD', key[state], scores)
   each_chunk('ZADD', key.expiring, expiries)
+  let_go(key, ids)
   forget(key, unkept)
   if redis.call('EXISTS', key.cancelling) == 1 then
     each_chunk('HDEL', key.cancelling, ids)

@@ -2,7 +2,7 @@
 How they are taken back is the `outcome`: `interrupted` is not held against the job; `lost` is, and a job lost
 `max_lost` times has failed: it is likely to be what kills its workers.
 A job that was asked to stop is cancelled instead. `runs` is a list of {id = , token = , started = , worker = , body = }.
-@uses attempts wait paused meta ghosts jobs outcomes progress logs completed failed cancelled expiring cancelling waiters finished
+@uses cancelling
 @returns how many wait again, how many have failed ]]
 --@include record
 --@include note

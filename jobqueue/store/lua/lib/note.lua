@@ -1,12 +1,12 @@
 --[[ Counts how an execution ended without ending its job, and keeps the record of it.
-A job's bookkeeping is a line with four counters (failures, lost, interrupted, snoozed), then one line for each of the
+A job's bookkeeping is a line with five counters (failures, lost, interrupted, snoozed, rate limited), then one line for each of the
 latest 20 executions. `revived` counts nothing: it sets failures and losses back. `line` may be nil.
 @uses attempts
 @returns the counter, counted up ]]
 local function note(key, id, outcome, line)
-  local text = redis.call('HGET', key.attempts, id) or '0 0 0 0'
+  local text = redis.call('HGET', key.attempts, id) or '0 0 0 0 0'
   local counters, history = string.match(text, '^([%d ]+)(.*)$')
-  local place = ({retried = 1, failed = 1, lost = 2, interrupted = 3, snoozed = 4})[outcome]
+  local place = ({retried = 1, failed = 1, lost = 2, interrupted = 3, snoozed = 4, limited = 5})[outcome]
   local counts, index, counted = {}, 0, 0
   for count in string.gmatch(counters, '%d+') do
     index = index + 1

@@ -1,31 +1,26 @@
 --[[ Takes ids that may start: first those that landed in the worker's inbox, then the head of the line, until there
-are `n`. What landed beyond that goes back to the head. Ghosts are dropped.
-@uses inbox wait paused meta ghosts ]]
+are `n`. What landed beyond that goes back to the head. If there are rules, they choose instead.
+@uses inbox backlog deadlines tasks meta wait
+@returns the ids, and whether there are rules ]]
 --@include admit
-local function take(key, n)
-  local function living(ids)
-    if #ids == 0 or redis.call('EXISTS', key.ghosts) == 0 then
-      return ids
-    end
-    local found = {}
-    for _, id in ipairs(ids) do
-      if redis.call('SREM', key.ghosts, id) == 0 then
-        found[#found + 1] = id
-      end
-    end
-    return found
-  end
-
+--@include living
+--@include choose
+local function take(key, n, ms, micro)
   local taken = redis.call('LRANGE', key.inbox, 0, -1)
   if #taken > 0 then
     redis.call('DEL', key.inbox)
-    taken = living(taken)
+    taken = living(key, taken)
   end
   local surplus = {}
-  while #taken > n do
+  local rules = redis.call('EXISTS', key.backlog, key.deadlines, key.tasks) > 0
+    or redis.call('HEXISTS', key.meta, 'limited') == 1
+  while #taken > (rules and 0 or n) do
     surplus[#surplus + 1] = table.remove(taken)
   end
   admit(key, surplus, true)
+  if rules then
+    return choose(key, n, ms, micro), true
+  end
   -- Bounded: a line of nothing but ghosts is worked off over several calls.
   local missing, popped = n - #taken, 0
   while missing > 0 and popped < 200 do
@@ -34,10 +29,10 @@ local function take(key, n)
       break
     end
     popped = popped + #ids
-    for _, id in ipairs(living(ids)) do
+    for _, id in ipairs(living(key, ids)) do
       taken[#taken + 1] = id
     end
     missing = n - #taken
   end
-  return taken
+  return taken, false
 end

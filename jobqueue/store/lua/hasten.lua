@@ -1,0 +1,19 @@
+--[[ Let a delayed job start now.
+
+@key delayed zset
+@arg id str
+@flags allow-oom
+@repeat safe
+@returns the state in which the job was found, or missing ]]
+--@include clock
+--@include state_of
+--@include admit
+--@include bell
+local _, micro = clock(now)
+local state = state_of(key, id)
+if state == 'delayed' then
+  redis.call('ZREM', key.delayed, id)
+  admit(key, {id})
+  bell(key, micro)
+end
+return state

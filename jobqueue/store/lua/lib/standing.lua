@@ -1,0 +1,19 @@
+--[[ How a job stands that waits for others, given how many it waits for and how many have failed it: it fails, goes on, or is blocked.
+@uses blocking blocked ]]
+--@include digits
+--@include record
+--@include finish
+--@include unblock
+local function standing(key, id, remaining, failing, due, cause, now)
+  redis.call('HSET', key.blocking, id, remaining .. ' ' .. failing .. ' ' .. due)
+  if failing > 0 then
+    redis.call('ZREM', key.blocked, id)
+    local why = '{"type":"DependencyFailed","message":"' .. (cause or 'a job that it waits for has not completed') .. '"}'
+    finish(key, 'failed', {{id = id, ttl = -1, record = record('failed', nil, now, nil, nil, why)}}, now)
+  elseif remaining == 0 then
+    redis.call('ZREM', key.blocked, id)
+    unblock(key, id, due, now)
+  else
+    redis.call('ZADD', key.blocked, 'NX', digits(now), id)
+  end
+end

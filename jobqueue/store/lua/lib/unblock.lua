@@ -1,0 +1,13 @@
+--[[ Lets a job go on that has nothing left to wait for: now, or at the time that was asked for. ]]
+--@include digits
+--@include time_of
+--@include delay
+--@include admit
+local function unblock(key, id, due, now)
+  local moment = due == '' and 0 or time_of(due, now)
+  if moment > now then
+    delay(key, {digits(moment), id})
+  else
+    admit(key, {id})
+  end
+end

@@ -1,0 +1,23 @@
+--[[ Tell jobs how those ended that they depend on, some at a time, and read what is to be told to jobs of other queues.
+
+@key outbox list
+@key outgoing hash
+@arg limit int
+@flags allow-oom
+@repeat safe
+@returns {1 if there is more to tell, message, body, ...}; a message is QUEUE VERB ID QUEUE/ID POLICY ]]
+--@include clock
+--@include bell
+--@include pass_on
+local ms, micro = clock(now)
+pass_on(key, limit, ms)
+bell(key, micro)
+local reply = {redis.call('EXISTS', key.outbox)}
+local page = redis.call('HSCAN', key.outgoing, 0, 'COUNT', limit)
+for _, text in ipairs(page[2]) do
+  reply[#reply + 1] = text
+end
+if page[1] ~= '0' then
+  reply[1] = 1
+end
+return reply
