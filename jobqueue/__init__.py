@@ -20,7 +20,8 @@ from jobqueue.version import __version__
 
 if typing.TYPE_CHECKING:
     from jobqueue.app import JobQueue
-    from jobqueue.context import JobContext, current_job
+    from jobqueue.batch import Batch
+    from jobqueue.context import JobContext, current_batch, current_job
     from jobqueue.errors import (
         EmbeddedServerError,
         InvalidArguments,
@@ -59,6 +60,7 @@ if typing.TYPE_CHECKING:
 
 __all__ = [
     "AsyncTask",
+    "Batch",
     "CallNext",
     "Cancel",
     "Counts",
@@ -108,12 +110,14 @@ __all__ = [
     "UnknownTask",
     "UnreadableResult",
     "__version__",
+    "current_batch",
     "current_job",
 ]
 
 _HOMES = {
     "app": "JobQueue",
-    "context": "JobContext current_job",
+    "batch": "Batch",
+    "context": "JobContext current_batch current_job",
     "errors": (
         "EmbeddedServerError InvalidArguments InvalidJob InvalidName InvalidOption InvalidURL JobCancelled JobConflict"
         " JobFailed JobNotFound JobQueueError JobTimeout NotInsideJob PayloadTooLarge ResultTimeout ServerError"

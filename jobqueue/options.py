@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, Required, TypedDict
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from jobqueue.batch import Batch
 from jobqueue.durations import seconds
 from jobqueue.errors import InvalidOption, UnknownOption, suggestion
 from jobqueue.names import check_name
@@ -35,6 +36,16 @@ class TaskOptions(TypedDict, total=False):
     timeout: float | timedelta | None
     run: Run
     result_ttl: float | timedelta | None
+
+
+class BatchOptions(TaskOptions):
+    """What ``@jobs.task(...)`` takes for a task that runs many jobs in one call: all of the above, and one more.
+
+    Attributes:
+        batch: how many jobs one call takes at most, and how long the first of them waits for others.
+    """
+
+    batch: Required[Batch]
 
 
 class EnqueueOptions(TypedDict, total=False):
@@ -72,6 +83,7 @@ class TaskSettings:
     timeout: float | None
     run: Run
     result_ttl: float | None
+    batch: Batch | None = None
 
     @classmethod
     def of(cls, function_name: str, is_async: bool, options: Mapping[str, Any]) -> "TaskSettings":
@@ -94,6 +106,7 @@ class TaskSettings:
             timeout=_timeout(options.get("timeout")),
             run=run,
             result_ttl=_optional(options.get("result_ttl"), "result_ttl"),
+            batch=_checked_batch(options["batch"], run) if "batch" in options else None,
         )
 
 
@@ -165,6 +178,16 @@ def _checked_retry(value: Any) -> Retry:
     if isinstance(value, Retry) or (isinstance(value, int) and not isinstance(value, bool)):
         return as_retry(value)
     raise InvalidOption(f"retry must be Retry(...) or a number of attempts, not {value!r}")
+
+
+def _checked_batch(value: Any, run: Run) -> Batch:
+    if not isinstance(value, Batch):
+        raise InvalidOption(f"batch must be Batch(size=..., wait=...), not {value!r}")
+    if run == "process":
+        raise InvalidOption(
+            'batch= and run="process" exclude each other: a process runs one job at a time. Leave run out'
+        )
+    return value
 
 
 def _timeout(value: float | timedelta | None) -> float | None:

@@ -16,7 +16,7 @@ PACKAGE = Path(jobqueue.__file__).parent
 LAYERS = [
     "errors version",
     "durations names",
-    "job retention retry signals signature",
+    "batch job retention retry signals signature",
     "options outcome settings",
     "store store.*",
     "context",

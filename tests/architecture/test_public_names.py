@@ -13,6 +13,7 @@ import jobqueue
 
 PUBLIC = [
     "AsyncTask",
+    "Batch",
     "CallNext",
     "Cancel",
     "Counts",
@@ -62,6 +63,7 @@ PUBLIC = [
     "UnknownTask",
     "UnreadableResult",
     "__version__",
+    "current_batch",
     "current_job",
 ]
 

@@ -10,7 +10,7 @@ import click
 from docs.pages import ROOT, click_commands, codes, read, section, table
 
 from jobqueue import Exponential, JobQueue, Keep, Retention, Retry
-from jobqueue.options import EnqueueOptions, TaskOptions
+from jobqueue.options import BatchOptions, EnqueueOptions
 from jobqueue.settings import Settings
 from jobqueue.worker import Worker
 
@@ -63,7 +63,7 @@ def test_values_with_defaults():
 
 
 def test_options_of_tasks_and_jobs():
-    assert list(written("task option")) == list(TaskOptions.__annotations__)
+    assert list(written("task option")) == list(BatchOptions.__annotations__)
     assert list(written("job option")) == list(EnqueueOptions.__annotations__)
 
 
