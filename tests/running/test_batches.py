@@ -30,7 +30,7 @@ from jobqueue import (
 from jobqueue.job import JobInfo
 from jobqueue.outcome import Lost
 from jobqueue.store.call import run_command
-from jobqueue.store.claims import reap
+from jobqueue.store.claims import claim, reap, register
 from jobqueue.worker import Worker
 
 LONG = 60
@@ -589,8 +589,6 @@ async def test_a_job_that_was_lost_twice_runs_alone(jobs, working, calls):
 
     handle = await work.aenqueue(7)
     keys = jobs.keys("default")
-    from jobqueue.store.claims import claim, register
-
     for name in ("first", "second"):
         await jobs.connections.arun(register(keys, name, 30, {}))
         await jobs.connections.arun(claim(keys, name, 1, 1))
