@@ -21,7 +21,8 @@ from jobqueue.version import __version__
 if typing.TYPE_CHECKING:
     from jobqueue.aggregate import Aggregate
     from jobqueue.app import JobQueue
-    from jobqueue.context import JobContext, current_job
+    from jobqueue.batch import Batch
+    from jobqueue.context import JobContext, current_batch, current_job
     from jobqueue.dedup import Dedup
     from jobqueue.dependencies import After, Dependency
     from jobqueue.errors import (
@@ -70,6 +71,7 @@ __all__ = [
     "After",
     "Aggregate",
     "AsyncTask",
+    "Batch",
     "CallNext",
     "Cancel",
     "Counts",
@@ -133,6 +135,7 @@ __all__ = [
     "__version__",
     "chain",
     "chord",
+    "current_batch",
     "current_job",
     "group",
 ]
@@ -140,7 +143,8 @@ __all__ = [
 _HOMES = {
     "aggregate": "Aggregate",
     "app": "JobQueue",
-    "context": "JobContext current_job",
+    "batch": "Batch",
+    "context": "JobContext current_batch current_job",
     "dedup": "Dedup",
     "dependencies": "After Dependency",
     "errors": (

@@ -16,7 +16,8 @@ PROGRESS_LIMIT = 64 * 1024
 LINE_LIMIT = 4 * 1024
 """Characters of a log line that are kept."""
 
-_current: ContextVar["JobContext"] = ContextVar("jobqueue.current_job")
+# A call of a batch task runs for many jobs, so none of them is the current one.
+_current: ContextVar["JobContext | tuple[JobContext, ...]"] = ContextVar("jobqueue.current_job")
 
 
 class Bonds(Protocol):
@@ -177,14 +178,36 @@ def current_job() -> JobContext:
     """Return the job that is running this code: in the task itself, in what it calls, and in middleware.
 
     Raises:
-        NotInsideJob: no job runs this code.
+        NotInsideJob: no job runs this code, or many do, in a batch task.
     """
+    current = _entered("current_job()")
+    if isinstance(current, tuple):
+        raise NotInsideJob(
+            "current_job() was called in a batch task, which runs many jobs in one call: current_batch() returns them"
+            " all, in the order of the items"
+        )
+    return current
+
+
+def current_batch() -> tuple[JobContext, ...]:
+    """Return the jobs that one call of a batch task runs, in the order of its items.
+
+    Raises:
+        NotInsideJob: no batch task runs this code.
+    """
+    current = _entered("current_batch()")
+    if not isinstance(current, tuple):
+        raise NotInsideJob("current_batch() was called in a task without batch=: current_job() returns its one job")
+    return current
+
+
+def enter(current: JobContext | tuple[JobContext, ...]) -> Token[JobContext | tuple[JobContext, ...]]:
+    """Make a job, or those of a batch, the current ones: for the worker."""
+    return _current.set(current)
+
+
+def _entered(who: str) -> JobContext | tuple[JobContext, ...]:
     try:
         return _current.get()
     except LookupError:
-        raise NotInsideJob("current_job() was called outside a job: nothing runs this code for a queue") from None
-
-
-def enter(job: JobContext) -> Token[JobContext]:
-    """Make a job the current one: for the worker."""
-    return _current.set(job)
+        raise NotInsideJob(f"{who} was called outside a job: nothing runs this code for a queue") from None

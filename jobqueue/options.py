@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypedDict, TypeVar
+from typing import Any, Literal, Required, TypedDict, TypeVar
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from jobqueue.aggregate import Aggregate
+from jobqueue.batch import Batch
 from jobqueue.dedup import Dedup
 from jobqueue.dependencies import After, Edge, JobReference, edges_of
 from jobqueue.durations import seconds
@@ -54,6 +55,16 @@ class TaskOptions(TypedDict, total=False):
     dedup: Dedup
     aggregate: Aggregate
     limits: Limits
+
+
+class BatchOptions(TaskOptions):
+    """What ``@jobs.task(...)`` takes for a task that runs many jobs in one call: all of the above, and one more.
+
+    Attributes:
+        batch: how many jobs one call takes at most, and how long the first of them waits for others.
+    """
+
+    batch: Required[Batch]
 
 
 class EnqueueOptions(TypedDict, total=False):
@@ -110,6 +121,7 @@ class TaskSettings:
     dedup: Dedup | None = None
     aggregate: Aggregate | None = None
     limits: Limits | None = None
+    batch: Batch | None = None
 
     @property
     def steers(self) -> bool:
@@ -133,6 +145,8 @@ class TaskSettings:
         queue, limits, key_by = options.get("queue"), options.get("limits"), options.get("key_by")
         if options.get("dedup") is not None and options.get("aggregate") is not None:
             raise InvalidOption("dedup= and aggregate= exclude each other: calls that are gathered are not duplicates")
+        if options.get("batch") is not None and options.get("aggregate") is not None:
+            raise InvalidOption("batch= and aggregate= exclude each other: jobs that run together, or one that gathers")
         if key_by is not None and not isinstance(key_by, str):
             raise InvalidOption(f"key_by must be the name of a parameter, not {key_by!r}")
         return cls(
@@ -148,6 +162,7 @@ class TaskSettings:
             dedup=_instance(options.get("dedup"), Dedup, "dedup"),
             aggregate=_instance(options.get("aggregate"), Aggregate, "aggregate"),
             limits=None if limits is None else _checked_limits(limits, "task"),
+            batch=_checked_batch(options["batch"], run) if "batch" in options else None,
         )
 
 
@@ -241,6 +256,16 @@ def _checked_retry(value: Any) -> Retry:
     if isinstance(value, Retry) or (isinstance(value, int) and not isinstance(value, bool)):
         return as_retry(value)
     raise InvalidOption(f"retry must be Retry(...) or a number of attempts, not {value!r}")
+
+
+def _checked_batch(value: Any, run: Run) -> Batch:
+    if not isinstance(value, Batch):
+        raise InvalidOption(f"batch must be Batch(size=..., wait=...), not {value!r}")
+    if run == "process":
+        raise InvalidOption(
+            'batch= and run="process" exclude each other: a process runs one job at a time. Leave run out'
+        )
+    return value
 
 
 def _timeout(value: float | timedelta | None) -> float | None:

@@ -5,6 +5,7 @@ that a ``datetime`` is a ``datetime`` again. Where JSON cannot carry a value so 
 refused.
 """
 
+import contextlib
 import inspect
 import math
 import sys
@@ -38,6 +39,9 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _FAITHFUL = (str, int, float, bool, bytes, date, timedelta, Decimal, UUID)
 _FAITHFUL_CONTAINERS = (list, tuple, set, frozenset)
 
+# The item of an annotation that is no list; None is one that a list may have.
+_NO_LIST = object()
+
 # What pydantic writes for each byte of a key that has no form in UTF-8.
 _REPLACEMENT = "\ufffd".encode()
 
@@ -53,6 +57,10 @@ class UnreadableArguments(Exception):
 
 class UnwritableResult(Exception):
     """A function returned something that has no form in JSON."""
+
+
+class _Unresolved(InvalidOption):
+    """An annotation names something that is not there, or not yet."""
 
 
 class Signature:
@@ -196,6 +204,10 @@ class Signature:
 
     @cached_property
     def _hints(self) -> dict[str, Any]:
+        return self._resolved()
+
+    def _resolved(self) -> dict[str, Any]:
+        """Return the annotations, by parameter name, with that of the result."""
         try:
             hints = get_type_hints(self._function, include_extras=True)
             return {name: _for_pydantic(hint) for name, hint in hints.items()}
@@ -205,7 +217,7 @@ class Signature:
                 " typing_extensions.TypedDict"
             ) from error
         except Exception as error:  # annotations may be any expression, and go wrong in any way
-            raise InvalidOption(f"the annotations of {self._name}() cannot be resolved: {error}") from error
+            raise _Unresolved(f"the annotations of {self._name}() cannot be resolved: {error}") from error
 
     @cached_property
     def _arguments(self) -> type[BaseModel]:
@@ -307,6 +319,89 @@ class Signature:
                 value = f", not {_short(problem['input'])}" if with_values else ""
                 lines.append(f"argument {place!r}: {problem['msg']}{value}")
         return f"{self._name}(): " + "; ".join(lines)
+
+
+class ItemSignature(Signature):
+    """What one item of a batch and its result look like, of a function that takes a list of items.
+
+    Args:
+        function: the function.
+        name: what errors call it.
+
+    Raises:
+        InvalidOption: it does not take one list, or does not return one.
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str) -> None:
+        super().__init__(function, name)
+        self._check_parameters()
+        # What is named before it is defined cannot be looked at yet: ``prepare`` does.
+        with contextlib.suppress(_Unresolved):
+            _ = self._hints
+
+    def decode(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Return the item, as the only argument.
+
+        Raises:
+            UnreadableArguments: the JSON value does not fit the signature.
+        """
+        args, kwargs = super().decode(arguments)
+        return [*args, *kwargs.values()], {}
+
+    def _check_parameters(self) -> None:
+        if len(self._parameters) != 1:
+            raise InvalidOption(
+                f"{self._name}() has {len(self._parameters)} parameters: with batch= a function has one, annotated"
+                " list[...], and gets all items in it"
+            )
+        [parameter] = self._parameters
+        if parameter.name not in self._positional or parameter.default is not parameter.empty:
+            raise InvalidOption(
+                f"{self._name}(): with batch= the parameter is a plain one without a default, not '{parameter}'"
+            )
+
+    def _resolved(self) -> dict[str, Any]:
+        hints = super()._resolved()
+        name = self._parameters[0].name
+        item = _item_of(hints.get(name))
+        if item is _NO_LIST:
+            raise InvalidOption(
+                f"{self._name}(): with batch= the parameter {name!r} gets a list of items, and must be annotated"
+                f" list[...], not {_shown(hints.get(name, 'nothing'))}"
+            )
+        result = hints.get("return", Any)
+        if result is not Any and result is not type(None):
+            result = _item_of(result)
+            if result is _NO_LIST:
+                raise InvalidOption(
+                    f"{self._name}(): with batch= a function returns a result for each item, and is annotated"
+                    f" list[...] or None, not {_shown(hints['return'])}"
+                )
+        return {name: item, "return": _without_errors(result)}
+
+
+def _item_of(hint: Any) -> Any:
+    """Return what a list or sequence is annotated to hold."""
+    parts = get_args(hint)
+    return parts[0] if get_origin(hint) in (list, Sequence) and len(parts) == 1 else _NO_LIST
+
+
+def _without_errors(hint: Any) -> Any:
+    """Return the annotation of a result without the exceptions and signals that may stand in its place."""
+    if _is_error(hint):
+        return type(None)
+    if get_origin(hint) not in (Union, types.UnionType):
+        return hint
+    parts = tuple(part for part in get_args(hint) if not _is_error(part))
+    return Union[parts] if parts else type(None)  # noqa: UP007  the members are only known now
+
+
+def _is_error(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, BaseException)
+
+
+def _shown(hint: Any) -> str:
+    return hint.__name__ if type(hint) is type else str(hint)
 
 
 def _values(model: BaseModel) -> dict[int, Any]:

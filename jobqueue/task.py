@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
@@ -14,13 +14,18 @@ from jobqueue.errors import InvalidArguments, InvalidOption, TaskAlreadyDefined,
 from jobqueue.handle import JobHandle
 from jobqueue.job import specification_text
 from jobqueue.names import check_key
-from jobqueue.options import EnqueueOptions, JobSettings, TaskOptions, TaskSettings, check_known
-from jobqueue.signature import Signature
+from jobqueue.options import BatchOptions, EnqueueOptions, JobSettings, TaskOptions, TaskSettings, check_known
+from jobqueue.signals import Cancel, RetryAfter, Snooze
+from jobqueue.signature import ItemSignature, Signature
 from jobqueue.steering import Gathering, Steering
 
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+T = TypeVar("T")
+
+ItemOutcomes = Sequence[R | Exception | Snooze | RetryAfter | Cancel]
+"""What a batch function returns: for each item its result, or in its place what the item would have raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Task(Generic[P, R]):
         self.function = function
         self.settings = settings
         self.name = settings.name
-        self.signature = Signature(function, settings.name)
+        self.signature = (Signature if settings.batch is None else ItemSignature)(function, settings.name)
         self.is_async = inspect.iscoroutinefunction(function)
         self._options = JobSettings()
         self._enqueuer: Enqueuer | None = None
@@ -248,6 +253,24 @@ class AsyncTask(Task[P, R]):
         return result
 
 
+class SyncBatchTask(Task[[T], R]):
+    """A task made from a plain function that takes many items; one item is one job."""
+
+    def __call__(self, items: list[T], /) -> ItemOutcomes[R]:
+        """Call the function, here and now."""
+        result: ItemOutcomes[R] = self.function(items)
+        return result
+
+
+class AsyncBatchTask(Task[[T], R]):
+    """A task made from an ``async`` function that takes many items; one item is one job."""
+
+    def __call__(self, items: list[T], /) -> Coroutine[Any, Any, ItemOutcomes[R]]:
+        """Call the function, here and now."""
+        result: Coroutine[Any, Any, ItemOutcomes[R]] = self.function(items)
+        return result
+
+
 class TaskSet:
     """Tasks that a module defines without knowing the application that will include them.
 
@@ -271,8 +294,10 @@ class TaskSet:
     def task(self, function: Callable[P, R], /) -> SyncTask[P, R]: ...
     @overload
     def task(self, /, **options: Unpack[TaskOptions]) -> "TaskDecorator": ...
-    def task(self, function: Callable[..., Any] | None = None, /, **options: Unpack[TaskOptions]) -> Any:
-        """Make a function a task; bare, or with the options of ``TaskOptions``.
+    @overload
+    def task(self, /, **options: Unpack[BatchOptions]) -> "BatchDecorator": ...
+    def task(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+        """Make a function a task; bare, or with the options of ``TaskOptions`` or ``BatchOptions``.
 
         Raises:
             TaskAlreadyDefined: there is a task of this name.
@@ -280,7 +305,7 @@ class TaskSet:
             InvalidOption: a value cannot work.
             InvalidName: a name has characters that are not allowed.
         """
-        decorate = TaskDecorator(self, options)
+        decorate = (BatchDecorator if "batch" in options else TaskDecorator)(self, options)
         return decorate if function is None else decorate(function)
 
     def add(self, task: Task[..., Any]) -> None:
@@ -311,8 +336,8 @@ class TaskSet:
 class TaskDecorator:
     """What ``@jobs.task(...)`` with options returns: it makes a function a task."""
 
-    def __init__(self, tasks: TaskSet, options: TaskOptions) -> None:
-        check_known(options, TaskOptions.__annotations__, "a task")
+    def __init__(self, tasks: TaskSet, options: Mapping[str, Any]) -> None:
+        check_known(options, BatchOptions.__annotations__, "a task")
         self._tasks = tasks
         self._options = options
 
@@ -323,13 +348,47 @@ class TaskDecorator:
     def __call__(self, function: Callable[P, R], /) -> SyncTask[P, R]: ...
     def __call__(self, function: Callable[..., Any], /) -> Any:
         """Make a function a task."""
-        if not callable(function) or isinstance(function, Task):
-            raise TypeError(f"@task decorates a function, not {function!r}")
-        is_async = inspect.iscoroutinefunction(function)
-        settings = TaskSettings.of(getattr(function, "__name__", ""), is_async, self._options)
-        task: Task[..., Any] = (AsyncTask if is_async else SyncTask)(function, settings)
-        self._tasks.add(task)
-        return task
+        return _defined(self._tasks, function, self._options, AsyncTask, SyncTask)
+
+
+class BatchDecorator:
+    """What ``@jobs.task(batch=...)`` returns: it makes a function of many items a task whose jobs have one each."""
+
+    def __init__(self, tasks: TaskSet, options: Mapping[str, Any]) -> None:
+        check_known(options, BatchOptions.__annotations__, "a task")
+        self._tasks = tasks
+        self._options = options
+
+    # As in ``TaskSet.task``. None says that all items have been done, and that there is nothing to return.
+    @overload
+    def __call__(self, function: Callable[[list[T]], Coroutine[Any, Any, None]], /) -> AsyncBatchTask[T, None]: ...
+    @overload
+    def __call__(
+        self, function: Callable[[list[T]], Coroutine[Any, Any, ItemOutcomes[R]]], /
+    ) -> AsyncBatchTask[T, R]: ...
+    @overload
+    def __call__(self, function: Callable[[list[T]], None], /) -> SyncBatchTask[T, None]: ...
+    @overload
+    def __call__(self, function: Callable[[list[T]], ItemOutcomes[R]], /) -> SyncBatchTask[T, R]: ...
+    def __call__(self, function: Callable[..., Any], /) -> Any:
+        """Make a function a task."""
+        return _defined(self._tasks, function, self._options, AsyncBatchTask, SyncBatchTask)
+
+
+def _defined(
+    tasks: TaskSet,
+    function: Any,
+    options: Mapping[str, Any],
+    for_async: type[Task[..., Any]],
+    for_plain: type[Task[..., Any]],
+) -> Task[..., Any]:
+    if not callable(function) or isinstance(function, Task):
+        raise TypeError(f"@task decorates a function, not {function!r}")
+    is_async = inspect.iscoroutinefunction(function)
+    settings = TaskSettings.of(getattr(function, "__name__", ""), is_async, options)
+    task = (for_async if is_async else for_plain)(function, settings)
+    tasks.add(task)
+    return task
 
 
 def key_argument(task: str, parameter: str, args: bytes) -> str:

@@ -14,6 +14,7 @@ from jobqueue.store.call import Call
 from jobqueue.store.claims import Answer, Claimed, Settlement, claim, settle, tell
 from jobqueue.store.client import AsyncClient
 from jobqueue.store.keys import QueueKeys
+from jobqueue.worker.admission import Admission
 from jobqueue.worker.decide import Stop
 from jobqueue.worker.log import WorkerLog
 from jobqueue.worker.membership import Membership
@@ -81,7 +82,7 @@ class Consumer:
         self._waiter = waiter
         self._max_lost = max_lost
         self._log = log
-        self._begun = begun
+        self._admission = Admission(keys.queue, slots, begun=begun, run_batch=runner.run_batch)
         self._settled = settled
         self._changed = changed
         self._others_turn = others_turn
@@ -126,9 +127,9 @@ class Consumer:
 
     def slots_freed(self) -> None:
         """Go on, because another queue has given slots back."""
-        if self._has_work:
+        if self._has_work or self._admission.holds:
             self._wake.set()
-        elif self._slots.free:
+        elif self._admission.can_claim:
             self._idle.set()
 
     def cancel(self, job_id: str) -> None:
@@ -165,6 +166,7 @@ class Consumer:
         self._open = False
         self._has_work = False
         self._slots.sated(self.keys.queue)
+        self._admission.hand_back()
         await self._waiter.stop()
         for task in self._tasks[1:]:
             self._ending.add(task)
@@ -201,9 +203,10 @@ class Consumer:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._has_duties or (self._has_work and self._slots.free and not self._suspended):
+            self._admission.begin_held()
+            while self._has_duties or (self._has_work and self._admission.can_claim and not self._suspended):
                 # Outcomes ask for more in any case: it costs nothing, and what a job has enqueued is taken at once.
-                n = self._slots.reserve(self.keys.queue, BATCH) if self._open and not self._suspended else 0
+                n = self._admission.reserve(BATCH) if self._open and not self._suspended else 0
                 if not n and not self._has_duties:
                     self._others_turn()
                     break
@@ -240,7 +243,8 @@ class Consumer:
             self._membership.suspect()
         for claimed in answer.jobs:
             self._begin(claimed, answer.now)
-        self._slots.release(n - len(answer.jobs))
+        self._admission.release(n, len(answer.jobs))
+        self._admission.begin_held()
         if n and len(answer.jobs) < n:
             self._has_work = False
             self._slots.sated(self.keys.queue)
@@ -283,22 +287,24 @@ class Consumer:
 
     def _begin(self, claimed: Claimed, now: int) -> None:
         self.taken += 1
-        started = self._runner.start(self.keys.queue, claimed, now, spoke=self._spoke, on_end=self._ended)
+        started = self._runner.start(
+            self.keys.queue, claimed, now, spoke=self._spoke, on_end=self._ended, place=self._admission
+        )
         if isinstance(started, Parked):
-            self._slots.release(1)
             self._outcomes.append((None, Settlement(claimed.id, claimed.token, started)))
             self._log.parked(self.keys.queue, claimed.id, started)
             self._wake.set()
         else:
             self.running[claimed.id] = started
-            self._begun(started)
             if claimed.id in self._cancelled_early:
                 started.stop(Stop.CANCELLED)
+            if not self._open:
+                self._admission.hand_back()
 
     def _ended(self, running: Running, outcome: Outcome) -> None:
         if self.running.get(running.claimed.id) is running:
             del self.running[running.claimed.id]
-        self._slots.release(1)
+        self._admission.ended(running)
         if running.stopped is not Stop.LEASE_LOST:
             self._outcomes.append((running, Settlement(running.claimed.id, running.claimed.token, outcome)))
         self._wake.set()
@@ -317,7 +323,7 @@ class Consumer:
 
     async def _wait_for_work(self) -> None:
         while self._open:
-            if self._has_work or self._suspended or not self._slots.free:
+            if self._has_work or self._suspended or not self._admission.can_claim:
                 self._idle.clear()
                 await self._idle.wait()
                 continue

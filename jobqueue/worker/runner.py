@@ -2,11 +2,12 @@
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha1
-from typing import Any
+from typing import Any, Protocol
 
 from jobqueue.app import JobQueue
 from jobqueue.context import JobContext, enter
@@ -27,12 +28,25 @@ from jobqueue.worker.executors.process import ProcessExecutor
 from jobqueue.worker.executors.thread import ThreadExecutor
 from jobqueue.worker.log import WorkerLog
 from jobqueue.worker.running import Running
+from jobqueue.worker.together import Call, Member, Together
 
 GIVE_UP_AFTER = 5.0
 """Seconds that an async task has to end after it was cancelled, before it is settled without it."""
 
 UNREADABLE = "-"
 """What a job waits for whose specification no worker can read."""
+
+
+class Place(Protocol):
+    """Where jobs wait until they may begin."""
+
+    def single(self, running: Running, launch: Callable[[], None]) -> None:
+        """Take a job that begins by itself."""
+        ...
+
+    def member(self, running: Running, task: Task[..., Any], item: Any) -> None:
+        """Take a job that begins with others of its task."""
+        ...
 
 
 class Runner:
@@ -66,6 +80,7 @@ class Runner:
         *,
         spoke: Callable[[JobContext], None],
         on_end: Callable[[Running, Outcome], None],
+        place: Place | None = None,
     ) -> Running | Parked:
         """Start a job, or say why it cannot be run here.
 
@@ -75,6 +90,7 @@ class Runner:
             now: the server's time when it was claimed, in milliseconds.
             spoke: is called when the job has said something of its progress, from any thread.
             on_end: is called once, in the event loop, when it is over.
+            place: where it waits until it may begin; None to begin at once, and without company.
         """
         try:
             specification = Specification.parse(claimed.specification)
@@ -107,16 +123,39 @@ class Runner:
             bonds=self._jobs.job,
         )
         running = Running(claimed, context, terms, on_end)
-        if self._processes is not None and self._wants_process(task, claimed):
-            execution = self._processes.run(running, now)
-        elif task.is_async:
-            execution = self._run_async(running, task, functools.partial(task.function, *args, **kwargs))
+        apart = self._wants_process(task, claimed)
+        call = functools.partial(task.function, *args, **kwargs)
+
+        def launch() -> None:
+            if self._processes is not None and apart:
+                self._spawn(self._processes.run(running, now))
+            elif task.settings.batch is not None:
+                self.run_batch(task, [Member(running, args[0])])
+            elif task.is_async:
+                self._spawn(self._run_async(running, task, call))
+            else:
+                self._spawn(self._run_in_thread(running, task, call))
+
+        if place is None:
+            launch()
+        elif task.settings.batch is not None and not apart:
+            place.member(running, task, args[0])
         else:
-            execution = self._run_in_thread(running, task, functools.partial(task.function, *args, **kwargs))
-        job = asyncio.create_task(execution)
-        self._tasks.add(job)
-        job.add_done_callback(self._tasks.discard)
+            place.single(running, launch)
         return running
+
+    def run_batch(self, task: Task[..., Any], members: Sequence[Member]) -> None:
+        """Run jobs of a batch task in one call."""
+        together = Together(
+            task.name,
+            members,
+            layers=self._jobs.layers,
+            call=functools.partial(self._call_async if task.is_async else self._call_in_thread, task),
+            write=functools.partial(self._checked, task),
+            give_up_after=GIVE_UP_AFTER if task.is_async else None,
+            gave_up=self._log.ignores_cancellation,
+        )
+        self._spawn(together.run())
 
     async def close(self) -> None:
         """End what is idle, and cancel what still runs on the event loop."""
@@ -127,6 +166,11 @@ class Runner:
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait(self._tasks, timeout=1.0)
+
+    def _spawn(self, execution: Coroutine[Any, Any, None]) -> None:
+        job = asyncio.create_task(execution)
+        self._tasks.add(job)
+        job.add_done_callback(self._tasks.discard)
 
     def _wants_process(self, task: Task[..., Any], claimed: Claimed) -> bool:
         # A job whose next loss may be its last runs apart: if it is what kills its workers, it does so alone, and those
@@ -172,12 +216,40 @@ class Runner:
             if future is None or future.done():
                 this.cancel()  # it is in middleware
             elif why is Stop.TIMEOUT:
-                future.set_exception(JobTimeout())
-                self._stuck += 1
-                self._log.thread_stuck(running.context, self._stuck)
-                self._on_stuck(self._stuck)
+                self._abandon(future, running.context)
 
         await self._run(running, task, call, halt)
+
+    def _call_async(self, task: Task[..., Any], items: list[Any], context: Context, first: JobContext) -> Call:
+        async def call() -> Any:
+            try:
+                return await task.function(items)
+            except BaseException as error:  # SystemExit would end the event loop, not the job
+                return Raised(error)
+
+        running = asyncio.create_task(call(), context=context)
+
+        def halt(why: Stop) -> None:
+            running.cancel()
+
+        return Call(running, halt)
+
+    def _call_in_thread(self, task: Task[..., Any], items: list[Any], context: Context, first: JobContext) -> Call:
+        function = functools.partial(task.function, items)
+        future: asyncio.Future[Any] = context.run(self._threads.submit, function, late=self._came_back)
+
+        def halt(why: Stop) -> None:
+            if why is Stop.TIMEOUT and not future.done():
+                self._abandon(future, first)
+
+        return Call(future, halt)
+
+    def _abandon(self, future: "asyncio.Future[Any]", job: JobContext) -> None:
+        """Go on without a thread, which cannot be stopped."""
+        future.set_exception(JobTimeout())
+        self._stuck += 1
+        self._log.thread_stuck(job, self._stuck)
+        self._on_stuck(self._stuck)
 
     async def _run(self, running: Running, task: Task[..., Any], call: CallNext, halt: Callable[[Stop], None]) -> None:
         """Call the function inside the middleware, and turn whatever happens into an outcome."""

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 from jobqueue.context import JobContext
 from jobqueue.outcome import Outcome
@@ -21,7 +22,7 @@ class Running:
         ended: whether it is over, as far as the queue is concerned.
     """
 
-    __slots__ = ("_halt", "_on_end", "_started", "_timer", "claimed", "context", "ended", "stopped", "terms")
+    __slots__ = ("_begun", "_halt", "_on_end", "_started", "_timer", "claimed", "context", "ended", "stopped", "terms")
 
     def __init__(
         self, claimed: Claimed, context: JobContext, terms: Terms, on_end: Callable[["Running", Outcome], None]
@@ -32,6 +33,7 @@ class Running:
         self.stopped: Stop | None = None
         self.ended = False
         self._on_end = on_end
+        self._begun = False
         self._halt: Callable[[Stop], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._started = time.monotonic()
@@ -44,7 +46,15 @@ class Running:
     @property
     def overdue(self) -> float:
         """For how many seconds it has overrun its timeout; not more than 0 if it has not."""
-        return self.seconds - self.terms.timeout if self.terms.timeout else 0.0
+        return self.seconds - self.terms.timeout if self.terms.timeout and self._begun else 0.0
+
+    def hold(self, withdraw: Callable[[Stop], None] | None) -> None:
+        """Say what becomes of it if it is told to stop before it has begun.
+
+        Args:
+            withdraw: ends it; None to let it begin, and stop then.
+        """
+        self._halt = withdraw
 
     def begin(self, halt: Callable[[Stop], None]) -> None:
         """Start the clock.
@@ -52,8 +62,13 @@ class Running:
         Args:
             halt: makes the code stop, as far as that is possible where it runs.
         """
-        self._started = time.monotonic()
+        waited = self.seconds
+        self._begun = True
+        self._started += waited
         self._halt = halt
+        if self.context.deadline is not None:
+            # It was reckoned from the claim, and the job may have waited for company since.
+            self.context.deadline += timedelta(seconds=waited)
         if self.stopped is not None:
             halt(self.stopped)
         elif self.terms.timeout is not None:

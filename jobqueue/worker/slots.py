@@ -52,6 +52,13 @@ class Slots:
         self.free -= share
         return share
 
+    def take(self) -> bool:
+        """Take a slot for what is here already, whoever's turn it is; whether one is free."""
+        if not self.free:
+            return False
+        self.free -= 1
+        return True
+
     def release(self, count: int) -> None:
         """Give slots back."""
         self.free += count

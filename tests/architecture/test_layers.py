@@ -16,7 +16,7 @@ PACKAGE = Path(jobqueue.__file__).parent
 LAYERS = [
     "errors version",
     "durations names",
-    "dedup job limits retention retry signals signature",
+    "batch dedup job limits retention retry signals signature",
     "aggregate dependencies outcome settings",
     "steering",
     "options",

@@ -15,6 +15,7 @@ PUBLIC = [
     "After",
     "Aggregate",
     "AsyncTask",
+    "Batch",
     "CallNext",
     "Cancel",
     "Counts",
@@ -78,6 +79,7 @@ PUBLIC = [
     "__version__",
     "chain",
     "chord",
+    "current_batch",
     "current_job",
     "group",
 ]

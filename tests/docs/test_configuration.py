@@ -15,7 +15,7 @@ from jobqueue.dedup import DedupMode
 from jobqueue.dependencies import OnFailure
 from jobqueue.limits import OnFull
 from jobqueue.names import check_key
-from jobqueue.options import EnqueueOptions, TaskOptions
+from jobqueue.options import BatchOptions, EnqueueOptions
 from jobqueue.settings import Settings
 from jobqueue.worker import Worker
 
@@ -84,7 +84,7 @@ def test_the_words_for_what_becomes_of_a_job_are_those_that_there_are():
 
 
 def test_options_of_tasks_and_jobs():
-    assert list(written("task option")) == list(TaskOptions.__annotations__)
+    assert list(written("task option")) == list(BatchOptions.__annotations__)
     assert list(written("job option")) == list(EnqueueOptions.__annotations__)
 
 

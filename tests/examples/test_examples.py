@@ -46,6 +46,10 @@ ESSENTIAL = {
         "500 reports, sales 23925, best customer 63",
         "tomorrow's report is cancelled",
     ],
+    "search_index": [
+        "250 documents indexed in 3 calls of 100, 100 and 50",
+        "document 7 is empty: failed",
+    ],
     "web_request": [
         "400 yearly_report(): argument 'year'",
         "202 accepted",

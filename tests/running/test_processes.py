@@ -12,12 +12,14 @@ from waiting import await_until
 from working import worker_of
 
 from jobqueue import Counts, InvalidOption, JobCancelled, JobFailed, JobQueue, JobState, Retry
+from jobqueue.outcome import Lost
+from jobqueue.store.claims import claim, reap, register
 from jobqueue.worker import Worker
 
 APP = """
 import asyncio, ctypes, datetime, os, signal, subprocess, sys, threading, time
 from pathlib import Path
-from jobqueue import JobQueue, Snooze, current_job
+from jobqueue import Batch, JobQueue, Snooze, current_batch, current_job
 
 jobs = JobQueue({url!r})
 TASK = {{"run": "process", "retry": 1}}
@@ -93,6 +95,10 @@ def huge(size: int) -> str:
 @jobs.task(**TASK)
 async def enqueues() -> str:
     return (await whoami.aenqueue()).id
+
+@jobs.task(batch=Batch(5, 60))
+def many(items: list[int]) -> list[tuple[int, int]]:
+    return [(os.getpid(), len(current_batch())) for item in items]
 """
 
 names = itertools.count()
@@ -202,6 +208,18 @@ async def test_a_signal_crosses_over(app, tmp_path):
 async def test_a_large_result_crosses_over(app):
     async with worker_of(app.jobs):
         assert len(await (await app.huge.aenqueue(900_000)).aresult(20)) == 900_000
+
+
+async def test_a_job_of_a_batch_that_was_lost_twice_runs_in_a_process_and_alone(app):
+    handle = await app.many.aenqueue(1)
+    keys = app.jobs.keys("default")
+    for name in ("first", "second"):
+        await app.jobs.connections.arun(register(keys, name, 30, {}))
+        await app.jobs.connections.arun(claim(keys, name, 1, 1))
+        await app.jobs.connections.arun(reap(keys, name, Lost("died"), force=True))
+    async with worker_of(app.jobs):
+        process, count = await handle.aresult(20)
+    assert (process != os.getpid(), count) == (True, 1)
 
 
 async def test_a_job_in_a_process_enqueues_another(app):

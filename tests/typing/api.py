@@ -12,6 +12,7 @@ from typing import Any, assert_type
 from jobqueue import (
     After,
     Aggregate,
+    Batch,
     CallNext,
     Cancel,
     Dedup,
@@ -44,6 +45,7 @@ from jobqueue import (
     WaitFor,
     chain,
     chord,
+    current_batch,
     current_job,
     group,
 )
@@ -267,6 +269,79 @@ async def produce_flows() -> None:
     assert_type(await jobs.aenqueue_flow(group([greet.draft("Ada")])), list[JobHandle[str]])
     await jobs.astrike("bill_tenant")
     await jobs.aunstrike("bill_tenant")
+
+
+# Batch tasks: one item is one job.
+
+
+@jobs.task(batch=Batch(size=100, wait=0.2))
+async def index(documents: list[str]) -> list[int]:
+    return [len(document) for document in documents]
+
+
+@jobs.task(batch=Batch(10, timedelta(seconds=1)), queue="shapes", retry=5)
+def measure(shapes: Sequence[bytes]) -> list[float | Exception]:
+    return [float(len(shape)) if shape else ValueError("empty") for shape in shapes]
+
+
+@jobs.task(batch=Batch(5, 0))
+async def forward(urls: list[str]) -> Sequence[bytes | Exception | Snooze | RetryAfter | Cancel]:
+    assert_type(current_batch(), tuple[JobContext, ...])
+    return [Snooze(5) if job.attempt == 1 else url.encode() for job, url in zip(current_batch(), urls, strict=True)]
+
+
+@jobs.task(batch=Batch(5, 1))
+async def store(rows: list[dict[str, int]]) -> None: ...
+
+
+@jobs.task(batch=Batch(5, 1))
+def store_plainly(rows: list[dict[str, int]]) -> None: ...
+
+
+indexed: Task[[str], int] = index
+assert_type(index.enqueue("a"), JobHandle[int])
+assert_type(index.using(delay=5).enqueue("a").result(), int)
+assert_type(measure.enqueue(b"a"), JobHandle[float])
+assert_type(forward.enqueue("a"), JobHandle[bytes])
+assert_type(store.enqueue({"a": 1}), JobHandle[None])
+assert_type(store_plainly.enqueue({"a": 1}), JobHandle[None])
+assert_type(jobs.results(jobs.enqueue_many(index.draft(text) for text in "abc")), list[int])
+list(measure([b"a", b"b"]))
+index.enqueue(["a"])  # wrong: argument type
+index.enqueue(5)  # wrong: argument type
+index.enqueue()  # wrong: a missing argument
+index.enqueue("a", "b")  # wrong: too many arguments
+measure.enqueue("a")  # wrong: argument type
+measure("a")  # wrong: argument type
+store.enqueue({"a": "b"})  # wrong: argument type
+no_text: str = index.enqueue("a").result()  # wrong: result type
+
+
+@jobs.task(batch=100)  # wrong: the type of an option
+def wrong_batch(items: list[int]) -> None: ...
+
+
+@jobs.task(batch=Batch(5, 1), queu="a")  # wrong: a mistyped option
+def mistyped_batch(items: list[int]) -> None: ...
+
+
+@jobs.task(batch=Batch(5, 1))  # wrong: no list of items
+def one_item(item: int) -> list[int]:
+    return [item]
+
+
+@jobs.task(batch=Batch(5, 1))  # wrong: no list of results
+def one_result(items: list[int]) -> int:
+    return len(items)
+
+
+Batch(size="5", wait=1)  # wrong: the type of a setting
+Batch(5, wait="1s")  # wrong: the type of a delay
+
+
+async def call_batches() -> int:
+    """Call them as the functions that they are."""
+    return len(await index(["a", "b"]))
 
 
 # Many jobs at once.
