@@ -14,6 +14,7 @@ from pydantic_core import from_json, to_json
 
 from jobqueue.durations import seconds
 from jobqueue.names import check_name
+from jobqueue.versions import is_version
 
 
 class JobState(StrEnum):
@@ -56,7 +57,7 @@ class OutcomeKind(StrEnum):
     LOST = "lost"
     """The worker died, or lost its lease. Too many of these and the job has failed."""
     PARKED = "parked"
-    """The worker could not run it: it does not know the task, or cannot read the arguments."""
+    """The worker could not run it: it does not know the task or its version, or cannot read the arguments."""
 
 
 class Transition(NamedTuple):
@@ -105,6 +106,7 @@ class Specification:
         result_ttl: seconds the completed job is kept, where it differs from the task's.
         meta: what middleware and hooks want to know, for instance a trace id.
         created_at: when it was enqueued, in milliseconds of the server's clock; None before it is.
+        version: the version of the task that the arguments are for.
     """
 
     task: str
@@ -114,6 +116,7 @@ class Specification:
     result_ttl: float | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     created_at: int | None = None
+    version: int = 1
 
     @classmethod
     def parse(cls, text: bytes) -> "Specification":
@@ -140,6 +143,7 @@ class Specification:
             _duration(members, "result_ttl"),
             _object(members, "meta") or {},
             _moment(members, "at"),
+            _version(members),
         )
 
 
@@ -151,6 +155,7 @@ def specification_text(
     retry: Mapping[str, Any] | None = None,
     result_ttl: float | None = None,
     meta: Mapping[str, Any] | None = None,
+    version: int = 1,
 ) -> bytes:
     """Return the text of a specification, without the time: the server prepends it when the job is added.
 
@@ -161,10 +166,12 @@ def specification_text(
         retry: the same.
         result_ttl: the same.
         meta: the same.
+        version: the same.
     """
     # Concatenated rather than dumped whole: the arguments are JSON already, and most jobs have nothing else.
     text = b'{"task":"%b","args":%b' % (task.encode("ascii"), args)
-    extra = {"timeout": timeout, "retry": retry, "result_ttl": result_ttl, "meta": meta or None}
+    newer = version if version > 1 else None
+    extra = {"version": newer, "timeout": timeout, "retry": retry, "result_ttl": result_ttl, "meta": meta or None}
     present = {name: value for name, value in extra.items() if value is not None}
     return text + b"," + to_json(present)[1:] if present else text + b"}"
 
@@ -251,9 +258,10 @@ class JobInfo:
         token: the fencing token of that execution.
         ending: the execution that ended it.
         cancelling: whether it has been asked to stop.
-        parked: why it waits although it may run: no worker knows its task, or can read its arguments.
+        parked: why it waits although it may run: no worker knows its task in this version, or can read its arguments.
         progress: what the job last said of its progress: a fraction, or any JSON value.
         meta: what was given as ``meta`` when it was enqueued.
+        version: the version of its task that the arguments are for.
         specification: the stored text.
     """
 
@@ -274,6 +282,7 @@ class JobInfo:
     parked: str
     progress: Any
     meta: Mapping[str, Any]
+    version: int
     specification: bytes = field(repr=False)
 
 
@@ -292,6 +301,16 @@ def _object(members: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
     if value is not None and not isinstance(value, dict):
         raise ValueError(f"the member {name!r} of a specification is a JSON object")
     return value
+
+
+def _version(members: Mapping[str, Any]) -> int:
+    value = members.get("version")
+    if value is None:
+        return 1
+    if not is_version(value):
+        raise ValueError("the member 'version' of a specification is a whole number from 1")
+    version: int = value
+    return version
 
 
 def _moment(members: Mapping[str, Any], name: str) -> int | None:

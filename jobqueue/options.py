@@ -1,6 +1,6 @@
 """The options of tasks and of single jobs: which there are, and what they may be."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypedDict
@@ -11,6 +11,7 @@ from jobqueue.durations import seconds
 from jobqueue.errors import InvalidOption, UnknownOption, suggestion
 from jobqueue.names import check_name
 from jobqueue.retry import Retry, as_retry
+from jobqueue.versions import check_version
 
 Run = Literal["async", "thread", "process"]
 """Where a task runs: on the event loop, in a thread, or in a process of its own that can be killed."""
@@ -27,6 +28,9 @@ class TaskOptions(TypedDict, total=False):
         run: where it runs; ``"async"`` for ``async def``, ``"thread"`` for plain functions if it is left out.
         result_ttl: seconds (or a ``timedelta``) that a completed job and its result are kept, at most as long as the
             retention of the application; 0 keeps nothing.
+        version: the version of its arguments, 1 if it is left out. A worker parks jobs of a newer version than its own;
+            those of older ones go through the upcasters.
+        aliases: the names that the task had before: jobs under them run too.
     """
 
     name: str
@@ -35,6 +39,8 @@ class TaskOptions(TypedDict, total=False):
     timeout: float | timedelta | None
     run: Run
     result_ttl: float | timedelta | None
+    version: int
+    aliases: Sequence[str]
 
 
 class EnqueueOptions(TypedDict, total=False):
@@ -72,6 +78,8 @@ class TaskSettings:
     timeout: float | None
     run: Run
     result_ttl: float | None
+    version: int = 1
+    aliases: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, function_name: str, is_async: bool, options: Mapping[str, Any]) -> "TaskSettings":
@@ -87,13 +95,16 @@ class TaskSettings:
             kind = "an async function" if is_async else "a plain function"
             raise InvalidOption(f"run={run!r}: {kind} runs as {' or '.join(map(repr, allowed))}")
         queue = options.get("queue")
+        name = check_name(options.get("name", function_name), "task")
         return cls(
-            name=check_name(options.get("name", function_name), "task"),
+            name=name,
             queue=None if queue is None else check_name(queue, "queue"),
             retry=_checked_retry(options.get("retry", Retry())),
             timeout=_timeout(options.get("timeout")),
             run=run,
             result_ttl=_optional(options.get("result_ttl"), "result_ttl"),
+            version=check_version(options.get("version", 1), "version"),
+            aliases=_checked_aliases(name, options.get("aliases", ())),
         )
 
 
@@ -165,6 +176,18 @@ def _checked_retry(value: Any) -> Retry:
     if isinstance(value, Retry) or (isinstance(value, int) and not isinstance(value, bool)):
         return as_retry(value)
     raise InvalidOption(f"retry must be Retry(...) or a number of attempts, not {value!r}")
+
+
+def _checked_aliases(name: str, value: Any) -> tuple[str, ...]:
+    # A text is a sequence of texts as well, and each letter of it would be a name.
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise InvalidOption(f"aliases must be a list of names, such as ['old.name'], not {value!r}")
+    aliases = tuple(check_name(alias, "alias") for alias in value)
+    if name in aliases:
+        raise InvalidOption(f"aliases: {name!r} is the name of the task itself; leave it out")
+    if len(set(aliases)) < len(aliases):
+        raise InvalidOption(f"aliases: a name is given twice in {list(aliases)!r}")
+    return aliases
 
 
 def _timeout(value: float | timedelta | None) -> float | None:

@@ -118,6 +118,7 @@ def job_members(job: JobInfo) -> Mapping[str, Any]:
     """Return everything about a job as it is shown in JSON."""
     return {
         **listed_members(job),
+        "version": job.version,
         "cancelling": job.cancelling,
         "progress": job.progress,
         "history": [execution_members(execution) for execution in job.history],

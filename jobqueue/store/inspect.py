@@ -201,6 +201,7 @@ def _info(
         parked=parked.partition(b" ")[2].decode() if parked else "",
         progress=progress,
         meta=parsed.meta,
+        version=parsed.version,
         specification=specification,
     )
 

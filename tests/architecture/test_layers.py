@@ -16,7 +16,9 @@ PACKAGE = Path(jobqueue.__file__).parent
 LAYERS = [
     "errors version",
     "durations names",
-    "job retention retry signals signature",
+    "signals",
+    "versions",
+    "job retention retry signature",
     "options outcome settings",
     "store store.*",
     "context",

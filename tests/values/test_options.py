@@ -34,8 +34,12 @@ def test_the_options_of_a_task_are_filled_in():
         "timeout": timedelta(minutes=1),
         "run": "process",
         "result_ttl": 0,
+        "version": 2,
+        "aliases": ["send"],
     }
-    assert TaskSettings.of("send", False, options) == TaskSettings("mail.send", "mail", Retry(5), 60.0, "process", 0.0)
+    assert TaskSettings.of("send", False, options) == TaskSettings(
+        "mail.send", "mail", Retry(5), 60.0, "process", 0.0, 2, ("send",)
+    )
     assert set(options) == set(TaskOptions.__annotations__)
 
 
@@ -212,7 +216,7 @@ def test_nested_meta_can_be_read_by_the_worker_or_is_refused(levels):
     [
         ({"timout": 5}, TaskOptions, "a task has no option 'timout' \\(did you mean 'timeout'\\?\\)"),
         ({"qeue": "mail"}, TaskOptions, "did you mean 'queue'"),
-        ({"colour": 5}, TaskOptions, "there are name, queue, result_ttl, retry, run, timeout"),
+        ({"colour": 5}, TaskOptions, "there are aliases, name, queue, result_ttl, retry, run, timeout, version"),
         ({"delay": 5}, TaskOptions, "a task has no option 'delay'"),
     ],
 )
