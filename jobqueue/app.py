@@ -359,12 +359,15 @@ class JobQueue(TaskSet):
     def draft_by_name(self, task: str, arguments: Mapping[str, Any], options: EnqueueOptions) -> Draft[Any]:
         """Return a job of a task that may be unknown here: for queues.
 
+        It keeps the name that is given, also if the task has another one by now: while a renaming is being deployed,
+        the old workers know that name only, and the new ones know both.
+
         Raises:
             InvalidJob: the name, the arguments or an option are refused.
         """
         known = self.get(check_name(task, "task"))
         if known is not None:
-            return known.using(**options).draft_json(arguments)
+            return known.using(**options).draft_json(arguments, name=task)
         settings = JobSettings.of(options)
         dedup = settings.dedup
         steering = Steering(

@@ -14,6 +14,7 @@ from pydantic_core import from_json, to_json
 
 from jobqueue.durations import seconds
 from jobqueue.names import check_key, check_name
+from jobqueue.versions import is_version
 
 
 class JobState(StrEnum):
@@ -58,7 +59,7 @@ class OutcomeKind(StrEnum):
     LOST = "lost"
     """The worker died, or lost its lease. Too many of these and the job has failed."""
     PARKED = "parked"
-    """The worker could not run it: it does not know the task, or cannot read the arguments."""
+    """The worker could not run it: it does not know the task or its version, or cannot read the arguments."""
     LIMITED = "limited"
     """It was told to slow down. Its key, task or queue rests for a while; the job is run again then."""
     BLOCKED = "blocked"
@@ -128,6 +129,7 @@ class Specification:
         meta: what middleware and hooks want to know, for instance a trace id.
         created_at: when it was enqueued, in milliseconds of the server's clock; None before it is.
         key: the key among whose jobs it takes its turn.
+        version: the version of the task that the arguments are for.
     """
 
     task: str
@@ -138,6 +140,7 @@ class Specification:
     meta: Mapping[str, Any] = field(default_factory=dict)
     created_at: int | None = None
     key: str | None = None
+    version: int = 1
 
     @classmethod
     def parse(cls, text: bytes) -> "Specification":
@@ -165,6 +168,7 @@ class Specification:
             _object(members, "meta") or {},
             _moment(members, "at"),
             None if members.get("key") is None else check_key(members["key"]),
+            _version(members),
         )
 
 
@@ -177,6 +181,7 @@ def specification_text(
     result_ttl: float | None = None,
     meta: Mapping[str, Any] | None = None,
     key: str | None = None,
+    version: int = 1,
 ) -> bytes:
     """Return the text of a specification, without the time: the server prepends it when the job is added.
 
@@ -188,10 +193,19 @@ def specification_text(
         result_ttl: the same.
         meta: the same.
         key: the same.
+        version: the same.
     """
     # Concatenated rather than dumped whole: the arguments are JSON already, and most jobs have nothing else.
     text = b'{"task":"%b","args":%b' % (task.encode("ascii"), args)
-    extra = {"timeout": timeout, "retry": retry, "result_ttl": result_ttl, "meta": meta or None, "key": key}
+    newer = version if version > 1 else None
+    extra = {
+        "version": newer,
+        "timeout": timeout,
+        "retry": retry,
+        "result_ttl": result_ttl,
+        "meta": meta or None,
+        "key": key,
+    }
     present = {name: value for name, value in extra.items() if value is not None}
     return text + b"," + to_json(present)[1:] if present else text + b"}"
 
@@ -279,7 +293,7 @@ class JobInfo:
         token: the fencing token of that execution.
         ending: the execution that ended it.
         cancelling: whether it has been asked to stop.
-        parked: why it waits although it may run: no worker knows its task, or can read its arguments.
+        parked: why it waits although it may run: no worker knows its task in this version, or can read its arguments.
         progress: what the job last said of its progress: a fraction, or any JSON value.
         meta: what was given as ``meta`` when it was enqueued.
         key: the key among whose jobs it takes its turn; None for none.
@@ -287,6 +301,7 @@ class JobInfo:
         expires_at: when it is dropped if it has not started.
         dedup: the deduplication that it takes part in, as mode and key; empty for none.
         waiting_for: how many jobs it waits for.
+        version: the version of its task that the arguments are for.
         specification: the stored text.
     """
 
@@ -312,6 +327,7 @@ class JobInfo:
     expires_at: datetime | None
     dedup: str
     waiting_for: int
+    version: int
     specification: bytes = field(repr=False)
 
 
@@ -330,6 +346,16 @@ def _object(members: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
     if value is not None and not isinstance(value, dict):
         raise ValueError(f"the member {name!r} of a specification is a JSON object")
     return value
+
+
+def _version(members: Mapping[str, Any]) -> int:
+    value = members.get("version")
+    if value is None:
+        return 1
+    if not is_version(value):
+        raise ValueError("the member 'version' of a specification is a whole number from 1")
+    version: int = value
+    return version
 
 
 def _moment(members: Mapping[str, Any], name: str) -> int | None:

@@ -1,6 +1,6 @@
 """The options of tasks and of single jobs: which there are, and what they may be."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Required, TypedDict, TypeVar
@@ -17,6 +17,7 @@ from jobqueue.limits import Limits
 from jobqueue.names import check_key, check_name
 from jobqueue.retry import Retry, as_retry
 from jobqueue.steering import checked_priority
+from jobqueue.versions import check_version
 
 T = TypeVar("T")
 
@@ -41,6 +42,9 @@ class TaskOptions(TypedDict, total=False):
         dedup: which jobs are the same, and what becomes of the second.
         aggregate: which parameter gathers the items of several calls in one job, and until when.
         limits: how many jobs of the task run at once, or start in a time, on all workers of a queue together.
+        version: the version of its arguments, 1 if it is left out. A worker parks jobs of a newer version than its own;
+            those of older ones go through the upcasters.
+        aliases: the names that the task had before: jobs under them run too.
     """
 
     name: str
@@ -55,6 +59,8 @@ class TaskOptions(TypedDict, total=False):
     dedup: Dedup
     aggregate: Aggregate
     limits: Limits
+    version: int
+    aliases: Sequence[str]
 
 
 class BatchOptions(TaskOptions):
@@ -122,6 +128,8 @@ class TaskSettings:
     aggregate: Aggregate | None = None
     limits: Limits | None = None
     batch: Batch | None = None
+    version: int = 1
+    aliases: tuple[str, ...] = ()
 
     @property
     def steers(self) -> bool:
@@ -149,8 +157,9 @@ class TaskSettings:
             raise InvalidOption("batch= and aggregate= exclude each other: jobs that run together, or one that gathers")
         if key_by is not None and not isinstance(key_by, str):
             raise InvalidOption(f"key_by must be the name of a parameter, not {key_by!r}")
+        name = check_name(options.get("name", function_name), "task")
         return cls(
-            name=check_name(options.get("name", function_name), "task"),
+            name=name,
             queue=None if queue is None else check_name(queue, "queue"),
             retry=_checked_retry(options.get("retry", Retry())),
             timeout=_timeout(options.get("timeout")),
@@ -163,6 +172,8 @@ class TaskSettings:
             aggregate=_instance(options.get("aggregate"), Aggregate, "aggregate"),
             limits=None if limits is None else _checked_limits(limits, "task"),
             batch=_checked_batch(options["batch"], run) if "batch" in options else None,
+            version=check_version(options.get("version", 1), "version"),
+            aliases=_checked_aliases(name, options.get("aliases", ())),
         )
 
 
@@ -266,6 +277,18 @@ def _checked_batch(value: Any, run: Run) -> Batch:
             'batch= and run="process" exclude each other: a process runs one job at a time. Leave run out'
         )
     return value
+
+
+def _checked_aliases(name: str, value: Any) -> tuple[str, ...]:
+    # A text is a sequence of texts as well, and each letter of it would be a name.
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise InvalidOption(f"aliases must be a list of names, such as ['old.name'], not {value!r}")
+    aliases = tuple(check_name(alias, "alias") for alias in value)
+    if name in aliases:
+        raise InvalidOption(f"aliases: {name!r} is the name of the task itself; leave it out")
+    if len(set(aliases)) < len(aliases):
+        raise InvalidOption(f"aliases: a name is given twice in {list(aliases)!r}")
+    return aliases
 
 
 def _timeout(value: float | timedelta | None) -> float | None:

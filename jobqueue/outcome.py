@@ -103,7 +103,7 @@ class Parked:
     Attributes:
         task: the task that a worker must know to get the job.
         fingerprint: the version of that task's signature which could not read the arguments; empty if the task is
-            unknown here. A worker with another one gets the job.
+            unknown here. A worker with another one gets the job. See ``versions.newer`` for jobs of a newer version.
         reason: why, for people.
     """
 

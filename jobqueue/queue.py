@@ -73,7 +73,9 @@ class Queue:
         """Enqueue a job by the name of its task. The task may live in another program, or another language.
 
         Args:
-            task: the name of the task. If the application knows it, the arguments are checked.
+            task: the name of the task. If the application knows it, the arguments are checked, and are of the version
+                that the task has there. A job under a name that the task had before keeps that name: new workers know
+                both, and old ones know no other.
             arguments: the arguments by parameter name, as JSON values.
             options: see ``EnqueueOptions``.
 

@@ -18,6 +18,7 @@ from jobqueue.options import BatchOptions, EnqueueOptions, JobSettings, TaskOpti
 from jobqueue.signals import Cancel, RetryAfter, Snooze
 from jobqueue.signature import ItemSignature, Signature
 from jobqueue.steering import Gathering, Steering
+from jobqueue.versions import U, Upcasters, check_version
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,6 +73,7 @@ class Task(Generic[P, R]):
         settings: its options.
         signature: how its arguments and its result travel.
         is_async: whether it is an ``async`` function.
+        upcasters: what turns the arguments of older versions into those of this one.
     """
 
     def __init__(self, function: Callable[..., Any], settings: TaskSettings) -> None:
@@ -80,6 +82,7 @@ class Task(Generic[P, R]):
         self.name = settings.name
         self.signature = (Signature if settings.batch is None else ItemSignature)(function, settings.name)
         self.is_async = inspect.iscoroutinefunction(function)
+        self.upcasters = Upcasters(settings.name, settings.version)
         self._options = JobSettings()
         self._enqueuer: Enqueuer | None = None
         self._check_parameters()
@@ -108,21 +111,57 @@ class Task(Generic[P, R]):
         bound._steers = self._steers or bound._options.steers
         return bound
 
+    def upcast(self, version: int, /) -> Callable[[U], U]:
+        """Read jobs of an older version, as a decorator: ``@send.upcast(1)``.
+
+        The function is given the arguments of that version by name, as JSON values, and returns those of the version
+        after it. From one to the next a job reaches the version that is here; a version whose function is missing is
+        taken to have changed nothing. The functions are called on the worker's event loop: they are to be quick. A job
+        that one of them cannot read is parked, and returns when that function, the version or the parameters change.
+
+        Args:
+            version: the version that the function reads; older than that of the task.
+
+        Raises:
+            InvalidOption: the task has no such older version, or a function for it already.
+        """
+        check_version(version, f"the version that an upcaster of task {self.name!r} reads")
+
+        def decorate(function: U) -> U:
+            self.upcasters.add(version, function)
+            return function
+
+        return decorate
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its name, and those that it had before."""
+        return (self.name, *self.settings.aliases)
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that changes with all that decides which arguments it can read."""
+        return self.upcasters.fingerprint(self.signature.fingerprint)
+
     def draft(self, /, *args: P.args, **kwargs: P.kwargs) -> Draft[R]:
         """Return a job with these arguments, checked but not enqueued.
 
         Raises:
             InvalidArguments: they do not fit the signature.
         """
-        return self._draft(self.signature.encode(args, kwargs))
+        return self._draft(self.signature.encode(args, kwargs), self.name)
 
-    def draft_json(self, arguments: Mapping[str, Any]) -> Draft[R]:
+    def draft_json(self, arguments: Mapping[str, Any], *, name: str | None = None) -> Draft[R]:
         """Return a job with arguments by name, as another program would give them: dates as text, and so on.
+
+        Args:
+            arguments: the arguments.
+            name: the name of the task in the job; None for that of the task, else one that it had before.
 
         Raises:
             InvalidArguments: they do not fit the signature.
         """
-        return self._draft(self.signature.encode_json(arguments))
+        return self._draft(self.signature.encode_json(arguments), name or self.name)
 
     def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
         """Enqueue a job with these arguments.
@@ -175,21 +214,22 @@ class Task(Generic[P, R]):
             )
         return self._enqueuer
 
-    def _draft(self, args: bytes) -> Draft[R]:
+    def _draft(self, args: bytes, name: str) -> Draft[R]:
         options, settings = self._options, self.settings
         if not self._steers:
             return Draft(
-                task=self.name,
+                task=name,
                 queue=options.queue or settings.queue,
                 id=options.id,
                 due=options.due,
                 specification=specification_text(
-                    self.name,
+                    name,
                     args,
                     timeout=options.timeout,
                     retry=options.retry,
                     result_ttl=options.result_ttl,
                     meta=options.meta,
+                    version=settings.version,
                 ),
                 decode=self.signature.decode_result,
             )
@@ -202,13 +242,14 @@ class Task(Generic[P, R]):
         elif (same := options.dedup or settings.dedup) is not None:
             dedup = (same.mode, same.period, same.shared_key(self.name, from_json(args), key))
         specification = specification_text(
-            self.name,
+            name,
             args,
             timeout=options.timeout,
             retry=options.retry,
             result_ttl=options.result_ttl,
             meta=options.meta,
             key=key,
+            version=settings.version,
         )
         if settings.aggregate is not None:
             after_items = len(specification) - len(args) - specification.index(args)
@@ -225,7 +266,7 @@ class Task(Generic[P, R]):
             after=options.after or (),
         )
         return Draft(
-            task=self.name,
+            task=name,
             queue=options.queue or settings.queue,
             id=options.id,
             due=options.due,
@@ -285,7 +326,9 @@ class TaskSet:
     """
 
     def __init__(self) -> None:
-        self._tasks: dict[str, Task[..., Any]] = {}
+        self._tasks: list[Task[..., Any]] = []
+        # By all names, those that a task had before among them.
+        self._by_name: dict[str, Task[..., Any]] = {}
 
     # An async function is a plain one as well, to a type checker: the narrower overload comes first and wins.
     @overload
@@ -300,7 +343,7 @@ class TaskSet:
         """Make a function a task; bare, or with the options of ``TaskOptions`` or ``BatchOptions``.
 
         Raises:
-            TaskAlreadyDefined: there is a task of this name.
+            TaskAlreadyDefined: there is a task of this name, or of one of the aliases.
             UnknownOption: there is no such option.
             InvalidOption: a value cannot work.
             InvalidName: a name has characters that are not allowed.
@@ -312,22 +355,31 @@ class TaskSet:
         """Enter a task.
 
         Raises:
-            TaskAlreadyDefined: there is another of its name.
+            TaskAlreadyDefined: there is another of its name, or of a name that one of them had before.
         """
-        other = self._tasks.get(task.name)
-        if other is not None and other is not task:
+        for name in task.names:
+            other = self._by_name.get(name)
+            if other is None or other is task:
+                continue
+            if name == task.name == other.name:
+                raise TaskAlreadyDefined(
+                    f"there are two tasks {name!r}: {_origin(other)} and {_origin(task)}. Give one of them another"
+                    " name: @jobs.task(name=...)"
+                )
             raise TaskAlreadyDefined(
-                f"there are two tasks {task.name!r}: {_origin(other)} and {_origin(task)}. Give one of them another"
-                " name: @jobs.task(name=...)"
+                f"{name!r} is {_role(name, other)} and {_role(name, task)}. A name leads to one task: take it out of"
+                " aliases=, or give the task another name"
             )
-        self._tasks[task.name] = task
+        if task.name not in self._by_name:
+            self._tasks.append(task)
+        self._by_name.update(dict.fromkeys(task.names, task))
 
     def get(self, name: str) -> Task[..., Any] | None:
-        """Return the task of a name, or None."""
-        return self._tasks.get(name)
+        """Return the task of a name, also of one that it had before; None if there is none."""
+        return self._by_name.get(name)
 
     def __iter__(self) -> Iterator[Task[..., Any]]:
-        return iter(self._tasks.values())
+        return iter(self._tasks)
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -407,6 +459,10 @@ def _merged(base: JobSettings, more: JobSettings) -> JobSettings:
     """Return options, of which the later ones go before the earlier ones."""
     given = {name: getattr(more, name) for name in JobSettings.__slots__ if getattr(more, name) is not None}
     return replace(base, **given) if given else base
+
+
+def _role(name: str, task: Task[..., Any]) -> str:
+    return f"the name of {_origin(task)}" if name == task.name else f"an alias of task {task.name!r} ({_origin(task)})"
 
 
 def _origin(task: Task[..., Any]) -> str:

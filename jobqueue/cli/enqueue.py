@@ -155,11 +155,11 @@ def _draft(
 ) -> Draft[Any]:
     task = application.task_named(name).using(**options)
     try:
-        return task.draft_json(values)
+        return task.draft_json(values, name=name)
     except InvalidArguments as error:
         # What reads as a number may be meant as a text: the annotations say which.
         try:
-            return task.draft_json(values | texts)
+            return task.draft_json(values | texts, name=name)
         except InvalidArguments:
             raise error from None
 

@@ -122,6 +122,7 @@ def job_members(job: JobInfo) -> Mapping[str, Any]:
     """Return everything about a job as it is shown in JSON."""
     return {
         **listed_members(job),
+        "version": job.version,
         "cancelling": job.cancelling,
         "priority": job.priority,
         "expires_at": job.expires_at,

@@ -22,6 +22,7 @@ def _facts(job: JobInfo) -> dict[str, str]:
     facts = {
         "id": job.id,
         "task": job.task or "?",
+        "version": str(job.version) if job.version > 1 else "",
         "queue": job.queue,
         "state": state_text(job.state.value) + (" (asked to stop)" if job.cancelling else ""),
         "parked": job.parked,

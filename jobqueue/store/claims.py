@@ -3,7 +3,7 @@
 The protocol, and why it loses nothing, is explained in ``docs/concepts.md`` and modelled in ``tests/model``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from jobqueue.outcome import (
 from jobqueue.store.call import Argument, Call, run_command, run_script
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.script import script
+from jobqueue.versions import newer
 
 MAX_LOST = 3
 """How often a job may be lost with its worker before it has failed."""
@@ -192,20 +193,31 @@ def reap(
     return run_script(script("reap"), keys, args, _reaped, worker=worker)
 
 
-def unpark(keys: QueueKeys, known: Sequence[tuple[str, str]]) -> Call[int]:
+def unpark(keys: QueueKeys, known: Sequence[tuple[str, str]], versions: Mapping[str, int] | None = None) -> Call[int]:
     """Let parked jobs start that a worker may be able to run, some at a time: repeat until the reply is 0.
 
     Args:
         keys: the queue.
         known: the tasks that the worker knows, each with the fingerprint of its signature. Jobs that were parked
             because this very signature could not read them stay parked.
+        versions: the versions of those tasks. Jobs that wait for a newer one stay parked.
     """
-    rest: list[str] = []
-    for task, fingerprint in known:
-        # Members of the index are task|fingerprint|id; "}" is the character after "|".
-        rest += (f"[{task}|", f"({task}|{fingerprint}|")
-        rest += (f"[{task}|{fingerprint}}}", f"({task}}}")
-    return run_script(script("unpark"), keys, (), int, rest=rest)
+    return run_script(script("unpark"), keys, (), int, rest=_ranges(known, versions or {}))
+
+
+def fetch(
+    keys: QueueKeys, worker: str, n: int, known: Sequence[tuple[str, str]], versions: Mapping[str, int] | None = None
+) -> Call[int]:
+    """Hand parked jobs to a worker that may be able to run them, past those who cannot: it is to claim them next.
+
+    Args:
+        keys: the queue.
+        worker: the id of the worker.
+        n: how many at most.
+        known: see ``unpark``.
+        versions: see ``unpark``.
+    """
+    return run_script(script("fetch"), keys, (worker, n), int, worker=worker, rest=_ranges(known, versions or {}))
 
 
 def tell(keys: QueueKeys, job_id: str, token: int, progress: bytes, first: int, lines: Sequence[str]) -> Call[bool]:
@@ -226,6 +238,17 @@ def tell(keys: QueueKeys, job_id: str, token: int, progress: bytes, first: int, 
 def enlist(registry: str, queue: str) -> Call[None]:
     """Enter a queue into the set of all queues."""
     return run_command("SADD", registry, queue, read=lambda _: None, repeatable=True)
+
+
+def _ranges(known: Sequence[tuple[str, str]], versions: Mapping[str, int]) -> list[str]:
+    """Return which part of the index of parked jobs a worker may be able to run."""
+    rest: list[str] = []
+    for task, fingerprint in known:
+        # Members of the index are task|fingerprint|id; "}" is the character after "|".
+        rest += (f"[{task}|", f"({task}|{fingerprint}|")
+        end = f"{task}|{newer(versions[task])}}}" if task in versions else f"{task}}}"
+        rest += (f"[{task}|{fingerprint}}}", f"({end}")
+    return rest
 
 
 def _wire(outcome: Outcome) -> tuple[int, bytes]:

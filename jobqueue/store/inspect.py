@@ -215,6 +215,7 @@ def _info(
         expires_at=moment(int(float(deadline))) if deadline else None,
         dedup=dedup,
         waiting_for=max(0, int(blocking.split(b" ")[0])) if blocking else 0,
+        version=parsed.version,
         specification=specification,
     )
 

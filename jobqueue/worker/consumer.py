@@ -125,6 +125,11 @@ class Consumer:
             self._slots.want(self.keys.queue)
         self._wake.set()
 
+    def landed(self) -> None:
+        """Take what the server has put into the inbox."""
+        self._landed = True
+        self.poke()
+
     def slots_freed(self) -> None:
         """Go on, because another queue has given slots back."""
         if self._has_work or self._admission.holds:

@@ -115,7 +115,7 @@ class Engine:
                 "queues": list(queues),
                 "concurrency": concurrency,
                 "started": round(time.time() * 1000),
-                "tasks": [task.name for task in jobs],
+                "tasks": [name for task in jobs for name in task.names],
             },
             client=self._client,
             beat_client=self._beat_client,
@@ -127,9 +127,19 @@ class Engine:
         )
         self._pruner = Pruner(self._queues, settings.retention, self._client, log)
         self._promoter = Promoter(self._queues, self._client, log)
-        known = [*((task.name, task.signature.fingerprint) for task in jobs), (UNREADABLE, __version__)]
+        known = [*((name, task.fingerprint) for task in jobs for name in task.names), (UNREADABLE, __version__)]
+        versions = {name: task.settings.version for task in jobs for name in task.names}
         self._relayer = Relayer(self._queues, jobs.keys, self._client, log)
-        self._unparker = Unparker(self._queues, known, self._client, log)
+        self._unparker = Unparker(
+            self._queues,
+            known,
+            versions,
+            worker=lambda: self._membership.id,
+            free=lambda: self._slots.free,
+            landed=lambda keys: self._consumers[keys.queue].landed(),
+            client=self._client,
+            log=log,
+        )
         self._loops: list[Loop] = [
             self._pruner,
             self._promoter,
@@ -232,6 +242,7 @@ class Engine:
         if self._rejoining is not None:
             self._rejoining.cancel()
             await asyncio.gather(self._rejoining, return_exceptions=True)
+        self._unparker.rest()
         for consumer in self._consumers.values():
             await consumer.shut()
         if not await self._until(self._all_done, timeout, hurry):

@@ -23,6 +23,7 @@ from jobqueue.store.claims import BESIDE_OTHERS, Claimed
 from jobqueue.store.relay import dependency_count
 from jobqueue.task import Draft, Task
 from jobqueue.version import __version__
+from jobqueue.versions import UpcastFailed, newer
 from jobqueue.worker.decide import MESSAGE_LIMIT, Raised, Returned, Stop, Terms, Waiting, decide, plain, signal_within
 from jobqueue.worker.executors.process import ProcessExecutor
 from jobqueue.worker.executors.thread import ThreadExecutor
@@ -99,14 +100,22 @@ class Runner:
         task = self._jobs.get(specification.task)
         if task is None:
             return Parked(specification.task, "", f"no task {specification.task!r} is known here")
+        # Under the name that the job has: a worker that could run it may not know the one that the task has here.
+        name, wanted = specification.task, specification.version
+        if wanted > task.settings.version:
+            reason = f"it needs version {wanted} of task {name!r}, and version {task.settings.version} is known here"
+            return Parked(name, newer(wanted), reason)
         try:
-            args, kwargs = task.signature.decode(specification.args)
+            args, kwargs = task.signature.decode(task.upcasters.apply(specification.args, wanted))
             terms = self._terms(task, specification, claimed)
+        except UpcastFailed as error:
+            cause = f": {plain(error.__cause__, MESSAGE_LIMIT)}" if error.__cause__ else ""
+            return Parked(name, task.fingerprint, f"{error}{cause}")
         except (UnreadableArguments, InvalidOption, UnknownOption) as error:
-            return Parked(task.name, task.signature.fingerprint, str(error))
+            return Parked(name, task.fingerprint, str(error))
         except Exception as error:  # a type of the user's may raise anything when it is made from its JSON
             reason = f"its arguments cannot be read: {plain(f'{type(error).__name__}: {error}', MESSAGE_LIMIT)}"
-            return Parked(task.name, task.signature.fingerprint, reason)
+            return Parked(name, task.fingerprint, reason)
 
         context = JobContext(
             id=claimed.id,

@@ -16,7 +16,9 @@ PACKAGE = Path(jobqueue.__file__).parent
 LAYERS = [
     "errors version",
     "durations names",
-    "batch dedup job limits retention retry signals signature",
+    "batch dedup limits signals",
+    "versions",
+    "job retention retry signature",
     "aggregate dependencies outcome settings",
     "steering",
     "options",

@@ -98,6 +98,51 @@ def clean() -> None: ...
 async def crawl() -> None: ...
 
 
+@jobs.task(version=3, aliases=["mail.remind"])
+async def remind_all(to: list[str]) -> int:
+    return len(to)
+
+
+@remind_all.upcast(1)
+def of_one(args: dict[str, Any]) -> dict[str, Any]:
+    return {"to": [args["to"]]}
+
+
+@remind_all.upcast(2)
+def of_two(args: dict[str, Any]) -> dict[str, Any]:
+    return args
+
+
+assert_type(of_one({"to": "a@b.c"}), dict[str, Any])
+assert_type(remind_all.names, tuple[str, ...])
+assert_type(remind_all.enqueue(["a@b.c"]).result(), int)
+of_one(5)  # wrong: argument type
+remind_all.upcast("1")(of_one)  # wrong: argument type
+
+
+@remind_all.upcast(1)  # wrong: an upcaster that returns no arguments
+def upcast_to_text(args: dict[str, Any]) -> str:
+    return ""
+
+
+@remind_all.upcast(1)  # wrong: an upcaster that is async
+async def upcast_later(args: dict[str, Any]) -> dict[str, Any]:
+    return args
+
+
+@remind_all.upcast(1)  # wrong: an upcaster that takes the arguments one by one
+def upcast_one_by_one(to: str, subject: str) -> dict[str, Any]:
+    return {"to": [to], "subject": subject}
+
+
+@jobs.task(version="2")  # wrong: the type of an option
+def wrong_version() -> None: ...
+
+
+@jobs.task(aliases=[5])  # wrong: the type of an option
+def wrong_alias() -> None: ...
+
+
 @jobs.task(queu="mail")  # wrong: a mistyped option
 def mistyped() -> None: ...
 
@@ -377,6 +422,7 @@ def look(job: JobHandle[str]) -> str:
     assert_type(job.state(), JobState)
     assert_type(job.info(), JobInfo)
     assert_type(job.info().created_at, datetime | None)
+    assert_type(job.info().version, int)
     assert_type(job.cancel("too late"), bool)
     assert_type(job.cancel(dependencies=True), bool)
     assert_type(job.duplicate, bool)

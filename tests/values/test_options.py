@@ -54,6 +54,8 @@ def test_the_options_of_a_task_are_filled_in():
         "expires": timedelta(hours=1),
         "dedup": Dedup.throttle(60),
         "limits": Limits(concurrency=2, rate=RateLimit(10)),
+        "version": 2,
+        "aliases": ["send"],
     }
     assert TaskSettings.of("send", False, options) == TaskSettings(
         "mail.send",
@@ -67,6 +69,8 @@ def test_the_options_of_a_task_are_filled_in():
         expires=3600.0,
         dedup=Dedup.throttle(60),
         limits=Limits(concurrency=2, rate=RateLimit(10)),
+        version=2,
+        aliases=("send",),
     )
     assert {*options, "aggregate"} == set(TaskOptions.__annotations__)
     gathering = Aggregate("rows", size=50)
