@@ -78,6 +78,8 @@ class Admission:
         self._run_batch = run_batch
         self._in_hand = 0
         self._credit = 0
+        # Jobs that have a slot each, and those of batches, which share one.
+        self._alone: set[Running] = set()
         self._seats: dict[Running, _Seat] = {}
         self._gathering: dict[_Key, _Gathering] = {}
         # Jobs without a slot, each with what begins it.
@@ -125,11 +127,19 @@ class Admission:
         """Whether jobs wait for a slot."""
         return bool(self._held)
 
-    def single(self, running: Running, launch: Callable[[], None]) -> None:
-        """Let a job begin, now or when there is a slot."""
+    def enter(self, running: Running) -> bool:
+        """Give a job a slot, if there is one; whether there was."""
+        if not self._take():
+            return False
+        self._alone.add(running)
+        self._begun(running)
+        return True
+
+    def wait(self, running: Running, launch: Callable[[], None]) -> None:
+        """Let a job begin when there is a slot."""
 
         def begin() -> None:
-            self._sit(running, _Seat())
+            self._alone.add(running)
             self._begun(running)
             launch()
 
@@ -145,8 +155,10 @@ class Admission:
 
     def ended(self, running: Running) -> None:
         """Give back the slot of a job that is over, if no other shares it."""
-        seat = self._seats.pop(running, None)
-        if seat is not None:
+        if running in self._alone:
+            self._alone.remove(running)
+            self._slots.release(1)
+        elif (seat := self._seats.pop(running, None)) is not None:
             seat.holders -= 1
             if not seat.holders:
                 self._slots.release(1)

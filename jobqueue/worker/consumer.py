@@ -17,6 +17,7 @@ from jobqueue.store.keys import QueueKeys
 from jobqueue.worker.admission import Admission
 from jobqueue.worker.decide import Stop
 from jobqueue.worker.log import WorkerLog
+from jobqueue.worker.loop import end
 from jobqueue.worker.membership import Membership
 from jobqueue.worker.runner import Runner
 from jobqueue.worker.running import Running
@@ -175,17 +176,14 @@ class Consumer:
         await self._waiter.stop()
         for task in self._tasks[1:]:
             self._ending.add(task)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
         self._landed = bool(self._tasks)
         self._wake.set()
 
     async def stop(self) -> None:
         """End. Outcomes that have not been written are dropped."""
         self._ending.update(self._tasks)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         await self._waiter.close()
 
     @property

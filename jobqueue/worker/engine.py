@@ -24,7 +24,7 @@ from jobqueue.worker.executors.process import ProcessExecutor
 from jobqueue.worker.life import Notifier, shut_down, start_up
 from jobqueue.worker.listener import Listener
 from jobqueue.worker.log import WorkerLog
-from jobqueue.worker.loop import Loop
+from jobqueue.worker.loop import Loop, end
 from jobqueue.worker.membership import Membership
 from jobqueue.worker.promoter import Promoter
 from jobqueue.worker.pruner import Pruner
@@ -240,8 +240,7 @@ class Engine:
         """
         self._log.stopping(self._running_count(), timeout)
         if self._rejoining is not None:
-            self._rejoining.cancel()
-            await asyncio.gather(self._rejoining, return_exceptions=True)
+            await end(self._rejoining)
         self._unparker.rest()
         for consumer in self._consumers.values():
             await consumer.shut()

@@ -3,12 +3,29 @@
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
+from typing import Any
 
 from jobqueue.errors import ServerError
 from jobqueue.worker.log import WorkerLog
 
 PAUSE_AFTER_ERROR = 1.0
 """Seconds to wait after a tick that failed."""
+
+
+INSIST_EVERY = 0.5
+"""Seconds after which a task is cancelled once more that has not ended."""
+
+
+async def end(*tasks: "asyncio.Task[Any]") -> None:
+    """Cancel tasks, and return when they have ended.
+
+    They are cancelled until they do: what they wait in may return all the same, if its answer comes in that moment.
+    """
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=INSIST_EVERY)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Loop(ABC):
@@ -39,8 +56,7 @@ class Loop(ABC):
     async def stop(self) -> None:
         """End, in the middle of a tick if need be."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end(self._task)
             self._task = None
 
     async def _run(self) -> None:
@@ -54,5 +70,7 @@ class Loop(ABC):
             except Exception as error:  # whatever it is, a worker without this loop would be worse
                 self._log.loop_failed(self.name, error)
                 wait = PAUSE_AFTER_ERROR
+            # Not wait_for: before Python 3.12 it may return although it has been cancelled, if it is woken as well.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()

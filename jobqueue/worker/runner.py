@@ -41,8 +41,12 @@ UNREADABLE = "-"
 class Place(Protocol):
     """Where jobs wait until they may begin."""
 
-    def single(self, running: Running, launch: Callable[[], None]) -> None:
-        """Take a job that begins by itself."""
+    def enter(self, running: Running) -> bool:
+        """Say whether a job that begins by itself may do so now."""
+        ...
+
+    def wait(self, running: Running, launch: Callable[[], None]) -> None:
+        """Take a job that may not."""
         ...
 
     def member(self, running: Running, task: Task[..., Any], item: Any) -> None:
@@ -132,26 +136,27 @@ class Runner:
             bonds=self._jobs.job,
         )
         running = Running(claimed, context, terms, on_end)
-        apart = self._wants_process(task, claimed)
-        call = functools.partial(task.function, *args, **kwargs)
-
-        def launch() -> None:
-            if self._processes is not None and apart:
-                self._spawn(self._processes.run(running, now))
-            elif task.settings.batch is not None:
-                self.run_batch(task, [Member(running, args[0])])
-            elif task.is_async:
-                self._spawn(self._run_async(running, task, call))
-            else:
-                self._spawn(self._run_in_thread(running, task, call))
-
-        if place is None:
-            launch()
-        elif task.settings.batch is not None and not apart:
+        apart = task.settings.run == "process" or (claimed.counts.lost > 0 and self._runs_apart(claimed.counts.lost))
+        if place is not None and task.settings.batch is not None and not apart:
             place.member(running, task, args[0])
+            return running
+        if place is None or place.enter(running):
+            self._launch(running, task, args, kwargs, apart, now)
         else:
-            place.single(running, launch)
+            place.wait(running, functools.partial(self._launch, running, task, args, kwargs, apart, now))
         return running
+
+    def _launch(
+        self, running: Running, task: Task[..., Any], args: list[Any], kwargs: dict[str, Any], apart: bool, now: int
+    ) -> None:
+        if apart and self._processes is not None:
+            self._spawn(self._processes.run(running, now))
+        elif task.settings.batch is not None:
+            self.run_batch(task, [Member(running, args[0])])
+        elif task.is_async:
+            self._spawn(self._run_async(running, task, functools.partial(task.function, *args, **kwargs)))
+        else:
+            self._spawn(self._run_in_thread(running, task, functools.partial(task.function, *args, **kwargs)))
 
     def run_batch(self, task: Task[..., Any], members: Sequence[Member]) -> None:
         """Run jobs of a batch task in one call."""
@@ -181,13 +186,12 @@ class Runner:
         self._tasks.add(job)
         job.add_done_callback(self._tasks.discard)
 
-    def _wants_process(self, task: Task[..., Any], claimed: Claimed) -> bool:
+    def _runs_apart(self, lost: int) -> bool:
         # A job whose next loss may be its last runs apart: if it is what kills its workers, it does so alone, and those
         # that merely ran beside it do not fail with it. If its worker dies all the same, it does so only now and then:
         # to start a process takes longer than some workers live.
-        lost = claimed.counts.lost
         excess = lost - (self._jobs.settings.max_lost - 1)
-        return task.settings.run == "process" or (lost > 0 and excess >= 0 and excess % BESIDE_OTHERS == 0)
+        return excess >= 0 and excess % BESIDE_OTHERS == 0
 
     def _terms(self, task: Task[..., Any], specification: Specification, claimed: Claimed) -> Terms:
         settings, retention = task.settings, self._jobs.settings.retention

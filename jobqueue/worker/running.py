@@ -62,13 +62,12 @@ class Running:
         Args:
             halt: makes the code stop, as far as that is possible where it runs.
         """
-        waited = self.seconds
-        self._begun = True
-        self._started += waited
-        self._halt = halt
         if self.context.deadline is not None:
             # It was reckoned from the claim, and the job may have waited for company since.
-            self.context.deadline += timedelta(seconds=waited)
+            self.context.deadline += timedelta(seconds=self.seconds)
+        self._begun = True
+        self._started = time.monotonic()
+        self._halt = halt
         if self.stopped is not None:
             halt(self.stopped)
         elif self.terms.timeout is not None:

@@ -13,7 +13,7 @@ def fill(task, count, **options):
         task.using(**options).enqueue(f"{options.get('key', '')}{number}")
 
 
-def starts(worker, travel, seconds, step=0.001):
+def starts(worker, travel, seconds, step=0.002):
     """Take what may start at every step of time, and return the times of the starts in seconds."""
     found, now = [], 0.0
     while now < seconds:

@@ -296,11 +296,11 @@ async def test_a_producer_in_a_thread_may_wait_for_room_while_workers_make_some(
 
     jobs.limits("default", Limits(max_size=3, on_full="block", block_timeout=30))
     handles = []
-    producer = threading.Thread(target=lambda: handles.extend(jobs.enqueue_many([slow.draft(n) for n in range(40)])))
+    producer = threading.Thread(target=lambda: handles.extend(jobs.enqueue_many([slow.draft(n) for n in range(12)])))
     producer.start()
     async with worker_of(jobs, concurrency=2):
-        await await_until(lambda: len(handles) == 40, "all have found room", 30)
-        assert await jobs.aresults(handles, 10) == list(range(40))
+        await await_until(lambda: len(handles) == 12, "all have found room", 30)
+        assert await jobs.aresults(handles, 10) == list(range(12))
     producer.join()
 
 
