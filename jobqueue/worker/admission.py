@@ -129,7 +129,9 @@ class Admission:
 
     def enter(self, running: Running) -> bool:
         """Give a job a slot, if there is one; whether there was."""
-        if not self._take():
+        if self._in_hand:
+            self._in_hand -= 1
+        elif not self._slots.take():
             return False
         self._alone.add(running)
         self._begun(running)

@@ -15,6 +15,7 @@ When the socket is closed, the supervisor is dead, and the process stops as if i
 """
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -127,7 +128,13 @@ class SupervisedWorker(Worker):
         loop.add_reader(self._connection, self._hear)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        await self.arun(started=lambda: self.say(ready=True))
+        await self.arun(started=self._started)
+
+    def _started(self) -> None:
+        # What the application has imported stays for good: the collector need not look through it again and again.
+        gc.collect()
+        gc.freeze()
+        self.say(ready=True)
 
     def _hear(self) -> None:
         self._stopping.set()
