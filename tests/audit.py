@@ -181,6 +181,7 @@ def lane_problems(space: Keyspace, backlog: dict[str, str]) -> list[str]:
     gated = {member.split("|", 2)[2]: member.rpartition("|")[0] for member in space["gated"]}
     if gated != space["closed"]:
         found.append(f"gated and closed differ: {space['gated']} {space['closed']}")
+    found += gate_problems(space)
     held = {(member.partition("|")[2], member.partition("|")[0]) for member in space["slots"]}
     expected = set()
     for job in active:
@@ -195,6 +196,24 @@ def lane_problems(space: Keyspace, backlog: dict[str, str]) -> list[str]:
     keys = {(job, traits.partition("|")[2]) for job, traits in space["traits"].items() if traits.partition("|")[2]}
     if keyed != {(job, key) for job, key in keys if job not in ended}:
         found.append("the jobs of the keys are not those that have not ended")
+    return found
+
+
+def gate_problems(space: Keyspace) -> list[str]:
+    """Return the gates that are open, and let in none of the lanes that wait for them."""
+    found = []
+    limits, running = space["limits"], Counter(member.partition("|")[0] for member in space["slots"])
+    if any(gate.startswith("keys") for gate in space["resting"]):
+        return []  # they are about to be looked at, some at a time
+    for gate in {place.partition("|")[0] for place in space["closed"].values()}:
+        each = "keys" if gate.startswith("key:") else gate
+        most = limits.get(f"concurrency {gate}", limits.get(f"concurrency {each}"))
+        paused = limits.get(f"paused {gate}", limits.get(f"paused {each}"))
+        full = most is not None and running[gate] >= int(most)
+        kind, _, name = gate.partition(":")
+        takes_turns = [lane for lane in space["ring"] if lane.split("/", 1)[kind == "key"] == name]
+        if not (paused or full or gate in space["resting"] or takes_turns):
+            found.append(f"{gate} is open, and nobody lets in the lanes that wait for it")
     return found
 
 

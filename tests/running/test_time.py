@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from waiting import await_until
 
-from jobqueue import JobState, OutcomeKind
+from jobqueue import Aggregate, Dedup, JobState, OutcomeKind
 
 
 async def test_a_delayed_job_starts_when_its_time_has_come(jobs, working):
@@ -98,3 +98,22 @@ def _idle(queue):
         return not (await queue.ainfo()).counts[JobState.ACTIVE]
 
     return idle
+
+
+async def test_a_job_whose_own_time_comes_nearer_wakes_the_worker(jobs, working):
+    """The first to be due remains the first, and is due earlier."""
+
+    @jobs.task(aggregate=Aggregate("items", size=2, quiet=3600, max_delay=3600))
+    async def collect(items: list[int]) -> list[int]:
+        return items
+
+    @jobs.task(dedup=Dedup.debounce(0.1, key="k"))
+    async def soon(n: int) -> int:
+        return n
+
+    async with working():
+        handle = await collect.aenqueue([1])
+        await collect.aenqueue([2])
+        assert await handle.aresult(10) == [1, 2]
+        await soon.using(dedup=Dedup.debounce(3600, key="k")).aenqueue(1)
+        assert await (await soon.aenqueue(2)).aresult(10) == 2

@@ -6,12 +6,14 @@ import pytest
 from audit import problems, read_keyspace
 from desk import Desk
 from pydantic_core import from_json
+from servers import KINDS
 
 from jobqueue import JobQueue
 from jobqueue.outcome import Completed, Outcome
 from jobqueue.store.claims import Claimed, Settlement, enlist
 from jobqueue.store.keys import QueueKeys, registry
 from jobqueue.store.relay import delivered, receive, relay
+from jobqueue.store.server import Server
 from jobqueue.store.upkeep import promote
 
 
@@ -88,6 +90,12 @@ def note(jobs: JobQueue):
         return label
 
     return note
+
+
+@pytest.fixture(params=KINDS)
+def server(request: pytest.FixtureRequest, real_servers: Callable[[str], Server]) -> Server:
+    """Return a real server of each kind in turn, empty. The fake, which is slow, has the modules that say so."""
+    return real_servers(request.param)
 
 
 @pytest.fixture

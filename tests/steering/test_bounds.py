@@ -214,10 +214,11 @@ def test_enough_items_start_it_at_once_and_the_next_call_begins_anew(digest, cou
         digest.enqueue("ada", [{"n": n}])
     assert worker.take() == []
     assert digest.enqueue("ada", [{"n": 5}]) == first
-    worker.upkeep()
+    assert worker.bell or worker.client.redis.llen(worker.keys["wait"])
+    assert digest.enqueue("ada", [{"n": 0}]) != first
     assert worker.take() == ["ada"]
     assert gathered(first) == [1, 2, 3, 4, 5]
-    assert not digest.enqueue("ada", [{"n": 6}]).duplicate
+    assert digest.enqueue("ada", [{"n": 6}]).duplicate, "it has begun anew before"
     worker.end_all()
     full = digest.enqueue("bob", [{"n": n} for n in range(7)])
     assert worker.take() == ["bob"]
@@ -294,3 +295,12 @@ def test_the_oldest_of_a_key_whose_task_is_limited_makes_room(jobs, counter, tra
         travel.by(1)
     assert states(handles) == ["cancelled", "cancelled", "waiting", "waiting"]
     assert worker.drain() == ["2", "3"]
+
+
+def test_a_job_that_waits_for_another_attempt_gathers_no_more(digest, counter, travel):
+    worker = counter()
+    first = digest.enqueue("ada", [{"n": n} for n in range(5)])
+    worker.take()
+    worker.end("ada", Retried(ErrorText("ValueError", "no"), 8))
+    assert digest.enqueue("ada", [{"n": 9}]) != first
+    assert gathered(first) == list(range(5))

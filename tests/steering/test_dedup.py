@@ -1,12 +1,20 @@
 """The four modes of deduplication: the call returns the job that stands, and nobody holds a key for ever."""
 
 import pytest
+from servers import KINDS
 
 from jobqueue import Dedup, InvalidOption, JobConflict, JobNotFound, JobState
-from jobqueue.outcome import Cancelled, Completed, ErrorText, Failed, Lost, Retried
+from jobqueue.outcome import Blocked, Cancelled, Completed, ErrorText, Failed, Interrupted, Limited, Lost, Retried
 from jobqueue.store.claims import reap
+from jobqueue.store.server import MemoryServer
 
 FAILED = Failed(ErrorText("ValueError", "no"))
+
+
+@pytest.fixture(params=[*KINDS, "memory"])
+def server(request, real_servers):
+    """Return a server of each kind in turn, the fake too, empty."""
+    return MemoryServer() if request.param == "memory" else real_servers(request.param)
 
 
 @pytest.fixture
@@ -299,3 +307,42 @@ def test_what_a_throttle_leaves_does_not_stand_in_the_way_of_another_mode(jobs, 
     worker.drain()
     assert not note.using(dedup=Dedup(key="k")).enqueue("b").duplicate
     worker.drain()
+
+
+@pytest.mark.parametrize("how", ["retried", "limited", "interrupted", "waits for another"])
+def test_the_last_runs_last_whatever_becomes_of_the_one_that_has_begun(sync, note, counter, how):
+    worker = counter()
+    task = sync(Dedup.keep_last(by="user"))
+    task.enqueue("a")
+    assert worker.take() == ["a"]
+    task.enqueue("b")
+    child = note.enqueue("child")
+    outcome = {
+        "retried": Retried(ErrorText("ValueError", "no"), 0),
+        "limited": Limited("key:none", 1),
+        "interrupted": Interrupted("shutdown"),
+        "waits for another": Blocked(f"fail:default/{child.id}"),
+    }[how]
+    worker.end("a", outcome)
+    task.enqueue("c")
+    ran = worker.drain()
+    ran.remove("child")
+    assert ran == ["a", "c"]
+
+
+def test_one_that_waits_for_another_attempt_is_left_alone(sync, counter, travel):
+    worker = counter()
+    task = sync(Dedup.debounce(2, by="user"))
+    first = task.enqueue("a")
+    travel.by(2)
+    worker.upkeep()
+    worker.take()
+    worker.end("a", Retried(ErrorText("ValueError", "no"), 8))
+    second = task.enqueue("b")
+    assert second != first
+    travel.by(2)
+    worker.upkeep()
+    assert worker.drain() == ["b"]
+    travel.by(6)
+    worker.upkeep()
+    assert worker.drain() == ["a"]

@@ -5,10 +5,18 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from servers import KINDS
 
 from jobqueue import InvalidOption, JobConflict, JobNotFound, JobQueue, JobState
 from jobqueue.outcome import ErrorText, Interrupted, Retried
 from jobqueue.steering import PRIORITY_LIMIT
+from jobqueue.store.server import MemoryServer
+
+
+@pytest.fixture(params=[*KINDS, "memory"])
+def server(request, real_servers):
+    """Return a server of each kind in turn, the fake too, empty."""
+    return MemoryServer() if request.param == "memory" else real_servers(request.param)
 
 
 def enqueue(task, **priorities):

@@ -6,6 +6,7 @@ import threading
 from collections import Counter as Count
 
 import pytest
+from servers import KINDS
 from waiting import await_until
 from working import worker_of
 
@@ -22,6 +23,13 @@ from jobqueue import (
     chord,
     current_job,
 )
+from jobqueue.store.server import MemoryServer
+
+
+@pytest.fixture(params=[*KINDS, "memory"])
+def server(request, real_servers):
+    """Return a server of each kind in turn, the fake too, empty."""
+    return MemoryServer() if request.param == "memory" else real_servers(request.param)
 
 
 @pytest.fixture(autouse=True)

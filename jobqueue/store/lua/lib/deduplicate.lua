@@ -1,11 +1,12 @@
 --[[ Finds the job that stands in the place of a new one with the same deduplication key, and has it take over what the
 new one brings if it is still to begin. An entry is `OWNER MODE UNTIL NEXT`; that a job was taken over is remembered for a
 minute, as `=ID`, because its call may be sent again.
-@uses dedup jobs outcomes throttled delayed active
+@uses dedup jobs outcomes active attempts blocking throttled delayed
 @returns the id that stands, or nil; and for keep_last, the active job that the new one has to wait for ]]
 --@include digits
 --@include delay
 --@include gather
+--@include admit
 local function deduplicate(key, id, text, steer, now)
   local mode, period, name = string.match(steer.dedup or '', '^([%a_]+):(%d+):(.+)$')
   local entry = mode and redis.call('HGET', key.dedup, name)
@@ -17,14 +18,21 @@ local function deduplicate(key, id, text, steer, now)
     return nil -- what a throttle has left
   end
 
+  -- What has begun keeps its arguments, also while it waits for another attempt, or for jobs that it has added.
+  local begun = redis.call('HEXISTS', key.active, owner) + redis.call('HEXISTS', key.attempts, owner)
+    + redis.call('HEXISTS', key.blocking, owner) > 0
+
   local function take_over(stands, due)
     if mode ~= 'aggregate' then
       redis.call('HSET', key.jobs, stands, text)
     end
     redis.call('HSET', key.dedup, '=' .. id, stands .. ' absorbed 0 ')
     redis.call('ZADD', key.throttled, digits(now + 60000), '=' .. id)
-    if due then
+    if due and due > now then
       delay(key, {digits(due), stands})
+    elseif due then
+      redis.call('ZREM', key.delayed, stands)
+      admit(key, {stands})
     end
     return stands
   end
@@ -34,16 +42,16 @@ local function deduplicate(key, id, text, steer, now)
   elseif mode == 'throttle' then
     return tonumber(last) > now and owner or nil
   elseif mode == 'debounce' then
-    return redis.call('ZSCORE', key.delayed, owner) and take_over(owner, now + period) or nil
+    return not begun and redis.call('ZSCORE', key.delayed, owner) and take_over(owner, now + period) or nil
   elseif mode == 'aggregate' then
-    if not redis.call('ZSCORE', key.delayed, owner) then
+    if begun or not redis.call('ZSCORE', key.delayed, owner) then
       return nil
     end
     return take_over(owner, gather(key, owner, text, steer, now + period, now))
-  elseif redis.call('HEXISTS', key.active, owner) == 0 then
-    return take_over(owner)
   elseif next ~= '' then
     return take_over(next)
+  elseif not begun then
+    return take_over(owner)
   end
   return nil, owner
 end

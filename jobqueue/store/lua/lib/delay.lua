@@ -6,9 +6,9 @@ local function delay(key, entries)
   if #entries == 0 then
     return
   end
-  local before = redis.call('ZRANGE', key.delayed, 0, 0)[1]
+  local before = tonumber(redis.call('ZRANGE', key.delayed, 0, 0, 'WITHSCORES')[2])
   each_chunk('ZADD', key.delayed, entries)
-  if redis.call('ZRANGE', key.delayed, 0, 0)[1] ~= before then
+  if not before or tonumber(redis.call('ZRANGE', key.delayed, 0, 0, 'WITHSCORES')[2]) < before then
     redis.call('PUBLISH', key.control, 'promote')
   end
 end
