@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from steering.conftest import Counter
 
-from jobqueue import InvalidArguments, InvalidName, InvalidOption, JobQueue
+from jobqueue import InvalidArguments, InvalidName, InvalidOption, JobQueue, Limits
 from jobqueue.outcome import ErrorText, Retried
 
 
@@ -233,3 +233,17 @@ def test_hundreds_of_keys_that_were_paused_go_on(note, jobs, counter):
     for _ in range(4):
         worker.upkeep()
     assert len(worker.drain()) == 250
+
+
+def test_a_lane_that_has_become_empty_lets_in_the_next_of_its_key(note, jobs, counter):
+    scarce = jobs.task(name="scarce", limits=Limits(concurrency=5))(lambda label: None)
+    jobs.queue("default").limit(key="*", concurrency=1)
+    worker = counter()
+    fill(note, "b", 1)
+    assert worker.take() == ["b0"]
+    waiting = note.using(key="b").enqueue("plain")
+    scarce.using(key="b").enqueue("scarce")
+    assert worker.take(5) == []
+    waiting.cancel()
+    worker.end("b0")
+    assert worker.drain() == ["scarce"]

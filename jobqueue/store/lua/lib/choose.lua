@@ -2,7 +2,7 @@
 The lanes of the backlog stand in the ring by their pass: the one with the lowest is served, one job, and its pass grows
 by its stride, which is smaller the more weight it has (stride scheduling, Waldspurger and Weihl 1995). The line, with
 the priorities beside it, is one more lane. A lane whose key or task may not start another job leaves the ring.
-@uses meta held wait deadlines tasks active places jobs traits backlog ring turns slots ]]
+@uses meta held wait deadlines tasks active places jobs traits backlog ring turns slots gated ]]
 --@include digits
 --@include living
 --@include lane_of
@@ -113,8 +113,11 @@ local function choose(key, n, ms, micro)
       local stride = 10000 / (gates[1] == 'key:' .. name and limits_of(key, gates[1], known).weight or 1)
       redis.call('ZADD', key.ring, digits(pass + stride), lane)
     end
-    if task ~= '' then
-      reopen(key, 'task:' .. task, known, micro)
+    -- A key has several lanes if its jobs are of tasks with gates, and a task has one for each key.
+    if redis.call('EXISTS', key.gated) == 1 then
+      for _, gate in ipairs(gates) do
+        reopen(key, gate, known, micro)
+      end
     end
   end
 
