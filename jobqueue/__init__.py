@@ -65,7 +65,8 @@ if typing.TYPE_CHECKING:
     from jobqueue.retention import Keep, Retention
     from jobqueue.retry import Exponential, Retry
     from jobqueue.signals import Cancel, RateLimited, RetryAfter, Snooze, WaitFor
-    from jobqueue.task import AsyncTask, Draft, SyncTask, Task, TaskSet
+    from jobqueue.task import AsyncTask, Draft, SyncTask, Task
+    from jobqueue.taskset import TaskSet
 
 __all__ = [
     "After",
@@ -163,7 +164,8 @@ _HOMES = {
     "retention": "Keep Retention",
     "retry": "Exponential Retry",
     "signals": "Cancel RateLimited RetryAfter Snooze WaitFor",
-    "task": "AsyncTask Draft SyncTask Task TaskSet",
+    "task": "AsyncTask Draft SyncTask Task",
+    "taskset": "TaskSet",
 }
 
 if not typing.TYPE_CHECKING:

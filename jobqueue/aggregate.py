@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from pydantic_core import from_json, to_json
 
 from jobqueue.dedup import digest
 from jobqueue.durations import seconds
 from jobqueue.errors import InvalidArguments, InvalidOption
+from jobqueue.steering import Gathering
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -47,16 +49,12 @@ class Aggregate:
                 " than max_delay"
             )
 
-    def arrange(self, task: str, args: bytes) -> tuple[bytes, int, int, int, str]:
+    def arrange(self, task: str, args: bytes) -> "Arranged":
         """Return arguments with the items at their end.
 
         Args:
             task: the name of the task.
             args: the arguments, a JSON object.
-
-        Returns:
-            The arguments; how many bytes before their end the items begin, and end; how many they are; and the key that
-            calls share which go into one job.
 
         Raises:
             InvalidArguments: there are no items.
@@ -68,4 +66,25 @@ class Aggregate:
         others = {name: value for name, value in arguments.items() if name != self.items}
         items, head = to_json(found)[1:-1], to_json(others)[:-1]
         text = b"%b%b%b:[%b]}" % (head, b"," if others else b"", to_json(self.items), items)
-        return text, len(items) + 2, 2, len(found), f"{task}:{digest(others)}"
+        return Arranged(text, len(items), len(found), f"{task}:{digest(others)}")
+
+    def gathering(self, arranged: "Arranged", specification: bytes) -> Gathering:
+        """Return how a job gathers: where its items lie in the specification that has these arguments."""
+        behind = len(specification) - specification.index(arranged.args) - len(arranged.args) + len(b"]}")
+        return Gathering(self.size, self.max_delay, behind + arranged.length, behind, arranged.number)
+
+
+class Arranged(NamedTuple):
+    """Arguments with the items at their end.
+
+    Attributes:
+        args: the arguments, a JSON object.
+        length: bytes of the items, without the brackets around them.
+        number: how many items there are.
+        shared_key: the key that calls share which go into one job.
+    """
+
+    args: bytes
+    length: int
+    number: int
+    shared_key: str

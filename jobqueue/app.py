@@ -1,16 +1,13 @@
 """The application: where tasks are defined, and from where jobs are enqueued."""
 
-import math
-import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
-from dataclasses import replace
 from typing import Any, TypeVar, overload
 
 from pydantic_core import PydanticSerializationError, to_json
 
-from jobqueue.delivery import Delivered, delivery, flow_delivery
-from jobqueue.dependencies import Edge, edges_of
+from jobqueue.declarations import Declarations
+from jobqueue.delivery import delivery, flow_delivery, levels_of
 from jobqueue.errors import (
     InvalidArguments,
     PayloadTooLarge,
@@ -25,20 +22,21 @@ from jobqueue.handle import JobHandle, any_result
 from jobqueue.job import specification_text
 from jobqueue.limits import Limits
 from jobqueue.middleware import Middleware
-from jobqueue.names import check_key, check_name, new_id
+from jobqueue.names import check_name, new_id
 from jobqueue.options import EnqueueOptions, JobSettings
 from jobqueue.queue import Queue
 from jobqueue.retention import Retention
 from jobqueue.settings import Settings, find_url
 from jobqueue.steering import Steering
-from jobqueue.store import claims, inspect, rules
+from jobqueue.store import inspect, rules
 from jobqueue.store.call import Call
 from jobqueue.store.client import Now, server_time
 from jobqueue.store.connections import Connections
 from jobqueue.store.jobs import Added, NewJob, add
 from jobqueue.store.keys import QueueKeys, queue_keys, registry
 from jobqueue.store.server import server_at
-from jobqueue.task import Draft, Task, TaskSet
+from jobqueue.task import Draft, Task
+from jobqueue.taskset import TaskSet
 
 _ByQueue = dict[QueueKeys, list[NewJob]]
 
@@ -50,9 +48,6 @@ PIPELINE_JOBS = 5_000
 
 PIPELINE_BYTES = 8 * 1024 * 1024
 """How many bytes of specifications it sends in one round trip, or one job more."""
-
-GREET_EVERY = 60.0
-"""Seconds between two times that a producer tells a queue its name and its limits."""
 
 
 class JobQueue(TaskSet):
@@ -96,8 +91,7 @@ class JobQueue(TaskSet):
         self._url = url
         self.connections = Connections(lambda: server_at(self.url), now)
         self.layers: list[Middleware] = []
-        self._declared: dict[str, Mapping[str, Limits]] = {}
-        self._greet_again: dict[str, float] = {}
+        self.declarations = Declarations(self)
 
     def __repr__(self) -> str:
         return f"<JobQueue {self.settings.prefix}: {len(self)} tasks>"
@@ -202,18 +196,18 @@ class JobQueue(TaskSet):
         keys, job = self._new_job(draft)
         if (call := self._plain_call(keys, job)) is not None and self.connections.run(call) is not None:
             return JobHandle(job.id, keys, self.connections, draft.decode)
-        delivered = self.connections.follow(delivery({keys: [job]}, self._greetings([keys])))
-        self._greeted([keys])
-        return self._handle(keys, job.id, draft, delivered)
+        duplicates = self.connections.follow(delivery({keys: [job]}, self.declarations.calls([keys])))
+        self.declarations.told([keys])
+        return self._handle(keys, job.id, draft, duplicates)
 
     async def aenqueue(self, draft: Draft[R]) -> JobHandle[R]:
         """See ``enqueue``."""
         keys, job = self._new_job(draft)
         if (call := self._plain_call(keys, job)) is not None and await self.connections.arun(call) is not None:
             return JobHandle(job.id, keys, self.connections, draft.decode)
-        delivered = await self.connections.afollow(delivery({keys: [job]}, self._greetings([keys])))
-        self._greeted([keys])
-        return self._handle(keys, job.id, draft, delivered)
+        duplicates = await self.connections.afollow(delivery({keys: [job]}, self.declarations.calls([keys])))
+        self.declarations.told([keys])
+        return self._handle(keys, job.id, draft, duplicates)
 
     def enqueue_many(self, drafts: Iterable[Draft[R]]) -> list[JobHandle[R]]:
         """Enqueue many jobs, thousands in a round trip.
@@ -233,18 +227,18 @@ class JobQueue(TaskSet):
         """
         handles: list[JobHandle[R]] = []
         for part, by_queue in self._parts(drafts):
-            delivered = self.connections.follow(delivery(by_queue, self._greetings(by_queue)))
-            self._greeted(by_queue)
-            handles += [self._handle(*job, delivered) for job in part]
+            duplicates = self.connections.follow(delivery(by_queue, self.declarations.calls(by_queue)))
+            self.declarations.told(by_queue)
+            handles += [self._handle(*job, duplicates) for job in part]
         return handles
 
     async def aenqueue_many(self, drafts: Iterable[Draft[R]]) -> list[JobHandle[R]]:
         """See ``enqueue_many``."""
         handles: list[JobHandle[R]] = []
         for part, by_queue in self._parts(drafts):
-            delivered = await self.connections.afollow(delivery(by_queue, self._greetings(by_queue)))
-            self._greeted(by_queue)
-            handles += [self._handle(*job, delivered) for job in part]
+            duplicates = await self.connections.afollow(delivery(by_queue, self.declarations.calls(by_queue)))
+            self.declarations.told(by_queue)
+            handles += [self._handle(*job, duplicates) for job in part]
         return handles
 
     @overload
@@ -269,11 +263,11 @@ class JobQueue(TaskSet):
         """
         if isinstance(flow, Group):
             return [self.enqueue_flow(member) for member in flow.flows]
-        keys, job_id, levels = self._levels(flow)
+        keys, job_id, levels = levels_of(flow, self._new_job)
         queues = [found for level in levels for found in level]
-        delivered = self.connections.follow(flow_delivery(levels, new_id(), self._greetings(queues)))
-        self._greeted(queues)
-        return self._handle(keys, job_id, flow.job, delivered)
+        self.connections.follow(flow_delivery(levels, new_id(), self.declarations.calls(queues)))
+        self.declarations.told(queues)
+        return JobHandle(job_id, keys, self.connections, flow.job.decode)
 
     @overload
     async def aenqueue_flow(self, flow: Flow[R]) -> JobHandle[R]: ...
@@ -283,11 +277,11 @@ class JobQueue(TaskSet):
         """See ``enqueue_flow``."""
         if isinstance(flow, Group):
             return [await self.aenqueue_flow(member) for member in flow.flows]
-        keys, job_id, levels = self._levels(flow)
+        keys, job_id, levels = levels_of(flow, self._new_job)
         queues = [found for level in levels for found in level]
-        delivered = await self.connections.afollow(flow_delivery(levels, new_id(), self._greetings(queues)))
-        self._greeted(queues)
-        return self._handle(keys, job_id, flow.job, delivered)
+        await self.connections.afollow(flow_delivery(levels, new_id(), self.declarations.calls(queues)))
+        self.declarations.told(queues)
+        return JobHandle(job_id, keys, self.connections, flow.job.decode)
 
     def limits(
         self,
@@ -312,28 +306,9 @@ class JobQueue(TaskSet):
             InvalidOption: a limit makes no sense there.
             InvalidName: the name of the queue or a key has characters that are not allowed.
         """
-        found = {
-            rules.QUEUE: (limits or Limits()).check_for("queue"),
-            rules.EACH_KEY: (each_key or Limits()).check_for("key"),
-        }
-        for key, own in (keys or {}).items():
-            found[rules.gate_of_key(check_key(key))] = own.check_for("key")
-        self._declared[self.keys(queue or self.settings.queue).queue] = found
-        self._greet_again.clear()
-
-    def declared_limits(self, queue: str, *, of_all_tasks: bool = False) -> Mapping[str, Limits]:
-        """Return the limits of a queue that the code declares, by gate: for other parts of the library.
-
-        Args:
-            queue: the name of the queue.
-            of_all_tasks: whether to name tasks too that are not limited, so that limits which they had are taken away.
-        """
-        tasks = {
-            rules.gate_of_task(task.name): task.settings.limits or Limits()
-            for task in self
-            if of_all_tasks or task.settings.limits is not None
-        }
-        return {**self._declared.get(queue, {}), **tasks}
+        self.declarations.declare(
+            self.keys(queue or self.settings.queue).queue, limits or Limits(), each_key or Limits(), keys or {}
+        )
 
     def strike(self, task: str, *, queues: Sequence[str] | None = None) -> None:
         """Switch a task off: its jobs wait, and those that run go on.
@@ -466,12 +441,12 @@ class JobQueue(TaskSet):
 
     def _plain_call(self, keys: QueueKeys, job: NewJob) -> Call[Added | None] | None:
         """Return the one call that most jobs need; None for a job that needs more."""
-        if job.steering is not None or time.monotonic() > self._greet_again.get(keys.queue, -math.inf):
+        if job.steering is not None or self.declarations.is_due(keys):
             return None
         return add(keys, [job])
 
-    def _handle(self, keys: QueueKeys, job_id: str, draft: Draft[R], delivered: Delivered) -> JobHandle[R]:
-        stands = delivered.duplicates.get(job_id) if delivered.duplicates else None
+    def _handle(self, keys: QueueKeys, job_id: str, draft: Draft[R], duplicates: Mapping[str, str]) -> JobHandle[R]:
+        stands = duplicates.get(job_id)
         return JobHandle(stands or job_id, keys, self.connections, draft.decode, duplicate=stands is not None)
 
     def _parts(self, drafts: Iterable[Draft[R]]) -> Iterator[tuple[list[tuple[QueueKeys, str, Draft[R]]], _ByQueue]]:
@@ -489,44 +464,6 @@ class JobQueue(TaskSet):
                 part, by_queue, size = [], {}, 0
         if part:
             yield part, by_queue
-
-    def _levels(self, flow: Flow[Any]) -> tuple[QueueKeys, str, list[_ByQueue]]:
-        """Return where a flow ends, and its jobs by how many stand between them and a job that waits for none."""
-        places: dict[int, tuple[QueueKeys, str, int]] = {}
-        levels: list[_ByQueue] = []
-        for node in flow.in_order():
-            edges, depth = list(node.job.steering.after if node.job.steering else ()), 0
-            for entry in node.after:
-                if id(entry.job) in places:
-                    keys, job_id, level = places[id(entry.job)]
-                    edges.append(Edge(keys.queue, job_id, entry.on_failure))
-                    depth = max(depth, level + 1)
-                else:
-                    edges += edges_of([entry])
-            keys, job = self._new_job(node.job)
-            steering = replace(node.job.steering or Steering(), after=tuple(edges))
-            places[id(node)] = (keys, job.id, depth)
-            levels += [{} for _ in range(depth + 1 - len(levels))]
-            levels[depth].setdefault(keys, []).append(job._replace(steering=steering))
-        keys, job_id, _ = places[id(flow)]
-        return keys, job_id, levels
-
-    def _greetings(self, queues: Iterable[QueueKeys]) -> list[Call[Any]]:
-        """Return what a queue is told before the first jobs: its name, and the limits that the code declares."""
-        calls: list[Call[Any]] = []
-        for keys in queues:
-            # Said again now and then, because somebody may have emptied the server meanwhile.
-            if time.monotonic() > self._greet_again.get(keys.queue, -math.inf):
-                calls.append(claims.enlist(registry(self.settings.prefix), keys.queue))
-                if declared := self.declared_limits(keys.queue):
-                    calls.append(rules.declare(keys, declared))
-        return calls
-
-    def _greeted(self, queues: Iterable[QueueKeys]) -> None:
-        """Remember that queues have been told."""
-        for keys in queues:
-            if time.monotonic() > self._greet_again.get(keys.queue, -math.inf):
-                self._greet_again[keys.queue] = time.monotonic() + GREET_EVERY
 
     def _strike(self, task: str, value: str, queues: Sequence[str] | None) -> None:
         gate = rules.gate_of_task(check_name(task, "task"))

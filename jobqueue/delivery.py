@@ -4,16 +4,21 @@ It is said once, as a generator that yields what is to be done, for ordinary cod
 """
 
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from jobqueue.dependencies import Edge, edges_of
 from jobqueue.errors import QueueFull
+from jobqueue.flow import Flow
+from jobqueue.steering import Steering
 from jobqueue.store import jobs
 from jobqueue.store.call import Call
 from jobqueue.store.jobs import Added, NewJob
 from jobqueue.store.keys import QueueKeys, queue_keys
+from jobqueue.task import Draft
 
 Step = list[Call[Any]] | float
 """Calls to be executed in one round trip, or seconds to wait."""
@@ -24,23 +29,12 @@ FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
 
 
-@dataclass
-class Delivered:
-    """What became of jobs.
-
-    Attributes:
-        existed: ids that existed before.
-        duplicates: for each that is the same as another, the id of the one that stands.
-    """
-
-    existed: set[str] = field(default_factory=set)
-    duplicates: dict[str, str] = field(default_factory=dict)
-
-
 def delivery(
     by_queue: Mapping[QueueKeys, Sequence[NewJob]], before: Iterable[Call[Any]]
-) -> Generator[Step, list[Any], Delivered]:
+) -> Generator[Step, list[Any], Mapping[str, str]]:
     """Deliver jobs; where there is no room, wait as long as the queue wants it.
+
+    Returns, by its end, for each job that is the same as another the id of the one that stands.
 
     Args:
         by_queue: the jobs of each queue, in order.
@@ -50,7 +44,7 @@ def delivery(
         QueueFull: there was no room. Those before were enqueued.
         UnknownDependency: one waits for a job that does not exist.
     """
-    delivered = Delivered()
+    duplicates: dict[str, str] = {}
     first = list(before)
     yield from _look_abroad(by_queue, set())
     parts = [part for keys, new in by_queue.items() for part in _parts(keys, new)]
@@ -60,27 +54,18 @@ def delivery(
         added: Added | None = reply
         if added is None:
             # The queue has a maximum size, which plain calls do not look at.
-            [added] = yield [_call(keys, new, True)]
-        started, pause, left = time.monotonic(), FIRST_PAUSE, new
-        while True:
-            delivered.existed |= added.existed
-            delivered.duplicates.update(added.duplicates)
-            accepted += len(left) - len(added.refused)
-            if not added.refused:
-                break
-            patience = max(added.refused.values())
-            if time.monotonic() - started + pause > patience:
-                raise QueueFull(keys.queue, len(added.refused), accepted)
-            yield pause
-            pause = min(LONGEST_PAUSE, pause * 2)
-            left = [job for job in left if job.id in added.refused]
-            [added] = yield [_call(keys, left, True)]
-    return delivered
+            [added] = yield [jobs.add_steered(keys, new)]
+        added = yield from _wait_for_room(added, partial(_again, keys, new))
+        duplicates.update(added.duplicates)
+        accepted += len(new) - len(added.refused)
+        if added.refused:
+            raise QueueFull(keys.queue, len(added.refused), accepted)
+    return duplicates
 
 
 def flow_delivery(
     levels: Sequence[Mapping[QueueKeys, Sequence[NewJob]]], flow: str, before: Iterable[Call[Any]]
-) -> Generator[Step, list[Any], Delivered]:
+) -> Generator[Step, list[Any], None]:
     """Deliver jobs of which all or none are to run. What does not fit one call is added in parts, and then completed.
 
     Args:
@@ -95,35 +80,82 @@ def flow_delivery(
     """
     first = list(before)
     queues = list(dict.fromkeys(keys for level in levels for keys in level))
-    total = sum(len(new) for level in levels for new in level.values())
     own = {(keys.queue, job.id) for level in levels for keys, new in level.items() for job in new}
     for level in levels:
         yield from _look_abroad(level, own)
-    if len(queues) == 1 and total <= jobs.CHUNK:
+    if len(queues) == 1 and len(own) <= jobs.CHUNK:
         all_jobs = [job for level in levels for job in level[queues[0]]]
-        [*_, added] = yield [*first, jobs.add_steered(queues[0], all_jobs, whole=True)]
-        if added.refused:
-            raise QueueFull(queues[0].queue, total, 0)
-        return Delivered(set(added.existed))
-    delivered = Delivered()
+        yield from _add_whole(jobs.add_steered(queues[0], all_jobs, whole=True), first, queues[0], len(own))
+        return
     [root] = levels[-1]
-    others = [keys.queue for keys in queues if keys != root]
     # One after the other: a job may wait for one of the part before.
     for level in levels:
         for keys, new in level.items():
             for start in range(0, len(new), jobs.CHUNK):
-                part = new[start : start + jobs.CHUNK]
+                call = jobs.add_steered(keys, new[start : start + jobs.CHUNK], whole=True, flow=flow)
                 try:
-                    [*_, added] = yield [*first, jobs.add_steered(keys, part, whole=True, flow=flow)]
-                    if added.refused:
-                        raise QueueFull(keys.queue, total, 0)
-                except Exception:
+                    yield from _add_whole(call, first, keys, len(own))
+                except Exception:  # whatever it is, nothing of the flow is to stay
                     yield [jobs.commit(each, flow, (), discard=True) for each in queues]
                     raise
                 first = []
-                delivered.existed |= added.existed
-    yield [jobs.commit(root, flow, others)]
-    return delivered
+    yield [jobs.commit(root, flow, [keys.queue for keys in queues if keys != root])]
+
+
+def _add_whole(
+    call: Call[Added], first: Sequence[Call[Any]], keys: QueueKeys, total: int
+) -> Generator[Step, list[Any], None]:
+    [*_, added] = yield [*first, call]
+    if (yield from _wait_for_room(added, lambda refused: call)).refused:
+        raise QueueFull(keys.queue, total, 0)
+
+
+def _wait_for_room(added: Added, again: Callable[[AbstractSet[str]], Call[Added]]) -> Generator[Step, list[Any], Added]:
+    """Try again as long as the queue wants a producer to wait; return what became of the jobs in the end."""
+    duplicates = dict(added.duplicates)
+    started, pause = time.monotonic(), FIRST_PAUSE
+    while added.refused and time.monotonic() - started + pause <= max(added.refused.values()):
+        yield pause
+        pause = min(LONGEST_PAUSE, pause * 2)
+        [added] = yield [again(added.refused.keys())]
+        duplicates.update(added.duplicates)
+    return Added(duplicates=duplicates, refused=added.refused)
+
+
+def _again(keys: QueueKeys, new: Sequence[NewJob], refused: AbstractSet[str]) -> Call[Added]:
+    return jobs.add_steered(keys, [job for job in new if job.id in refused])
+
+
+def levels_of(
+    flow: Flow[Any], new_job: Callable[[Draft[Any]], tuple[QueueKeys, NewJob]]
+) -> tuple[QueueKeys, str, list[dict[QueueKeys, list[NewJob]]]]:
+    """Return where a flow ends, and its jobs by how many stand between them and one that waits for none.
+
+    Args:
+        flow: the flow.
+        new_job: returns the queue of a draft, and what is sent of it.
+
+    Raises:
+        DependencyCycle: a job would wait for itself in the end.
+    """
+    places: dict[int, tuple[QueueKeys, str, int]] = {}
+    levels: list[dict[QueueKeys, list[NewJob]]] = []
+    for node in flow.in_order():
+        edges, depth = list(node.job.steering.after if node.job.steering else ()), 0
+        for entry in node.after:
+            if id(entry.job) in places:
+                keys, job_id, level = places[id(entry.job)]
+                edges.append(Edge(keys.queue, job_id, entry.on_failure))
+                depth = max(depth, level + 1)
+            else:
+                edges += edges_of([entry])
+        keys, job = new_job(node.job)
+        steering = replace(node.job.steering or Steering(), after=tuple(edges))
+        places[id(node)] = (keys, job.id, depth)
+        levels += [{} for _ in range(depth + 1 - len(levels))]
+        levels[depth].setdefault(keys, []).append(job._replace(steering=steering))
+    keys, job_id, _ = places[id(flow)]
+    return keys, job_id, levels
 
 
 def _look_abroad(

@@ -2,22 +2,23 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from pydantic_core import from_json
 from typing_extensions import Unpack
 
-from jobqueue.errors import InvalidArguments, InvalidOption, TaskAlreadyDefined, TaskNotIncluded, suggestion
+from jobqueue.aggregate import Arranged
+from jobqueue.errors import InvalidArguments, InvalidOption, TaskNotIncluded, suggestion
 from jobqueue.handle import JobHandle
 from jobqueue.job import specification_text
 from jobqueue.names import check_key
-from jobqueue.options import BatchOptions, EnqueueOptions, JobSettings, TaskOptions, TaskSettings, check_known
-from jobqueue.signals import Cancel, RetryAfter, Snooze
+from jobqueue.options import EnqueueOptions, JobSettings, TaskSettings
+from jobqueue.signals import Cancel, RateLimited, RetryAfter, Snooze
 from jobqueue.signature import ItemSignature, Signature
-from jobqueue.steering import Gathering, Steering
+from jobqueue.steering import Steering
 from jobqueue.versions import U, Upcasters, check_version
 
 P = ParamSpec("P")
@@ -25,7 +26,7 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
 
-ItemOutcomes = Sequence[R | Exception | Snooze | RetryAfter | Cancel]
+ItemOutcomes = Sequence[R | Exception | Snooze | RetryAfter | RateLimited | Cancel]
 """What a batch function returns: for each item its result, or in its place what the item would have raised."""
 
 
@@ -216,31 +217,13 @@ class Task(Generic[P, R]):
 
     def _draft(self, args: bytes, name: str) -> Draft[R]:
         options, settings = self._options, self.settings
-        if not self._steers:
-            return Draft(
-                task=name,
-                queue=options.queue or settings.queue,
-                id=options.id,
-                due=options.due,
-                specification=specification_text(
-                    name,
-                    args,
-                    timeout=options.timeout,
-                    retry=options.retry,
-                    result_ttl=options.result_ttl,
-                    meta=options.meta,
-                    version=settings.version,
-                ),
-                decode=self.signature.decode_result,
-            )
-        key, dedup, gathering, tail = options.key, None, None, 0
-        if settings.key_by is not None and key is None:
-            key = key_argument(self.name, settings.key_by, args)
-        if settings.aggregate is not None:
-            args, start, tail, count, shared = settings.aggregate.arrange(self.name, args)
-            dedup = ("aggregate", settings.aggregate.quiet, shared if key is None else f"{shared}@{key}")
-        elif (same := options.dedup or settings.dedup) is not None:
-            dedup = (same.mode, same.period, same.shared_key(self.name, from_json(args), key))
+        key: str | None = None
+        items: Arranged | None = None
+        if self._steers:
+            key = options.key if settings.key_by is None or options.key else self._key_argument(settings.key_by, args)
+            if settings.aggregate is not None:
+                items = settings.aggregate.arrange(self.name, args)
+                args = items.args
         specification = specification_text(
             name,
             args,
@@ -251,11 +234,28 @@ class Task(Generic[P, R]):
             key=key,
             version=settings.version,
         )
-        if settings.aggregate is not None:
-            after_items = len(specification) - len(args) - specification.index(args)
-            gathering = Gathering(
-                settings.aggregate.size, settings.aggregate.max_delay, start + after_items, tail + after_items, count
+        return Draft(
+            task=name,
+            queue=options.queue or settings.queue,
+            id=options.id,
+            due=options.due,
+            specification=specification,
+            decode=self.signature.decode_result,
+            steering=self._steering(key, args, items, specification) if self._steers else None,
+        )
+
+    def _steering(self, key: str | None, args: bytes, items: Arranged | None, specification: bytes) -> Steering | None:
+        options, settings = self._options, self.settings
+        dedup, gathering = None, None
+        if items is not None and settings.aggregate is not None:
+            dedup = (
+                "aggregate",
+                settings.aggregate.quiet,
+                items.shared_key if key is None else f"{items.shared_key}@{key}",
             )
+            gathering = settings.aggregate.gathering(items, specification)
+        elif (same := options.dedup or settings.dedup) is not None:
+            dedup = (same.mode, same.period, same.shared_key(self.name, from_json(args), key))
         steering = Steering(
             priority=settings.priority if options.priority is None else options.priority,
             lifo=bool(options.lifo),
@@ -265,15 +265,13 @@ class Task(Generic[P, R]):
             gathering=gathering,
             after=options.after or (),
         )
-        return Draft(
-            task=name,
-            queue=options.queue or settings.queue,
-            id=options.id,
-            due=options.due,
-            specification=specification,
-            decode=self.signature.decode_result,
-            steering=steering or None,
-        )
+        return steering or None
+
+    def _key_argument(self, parameter: str, args: bytes) -> str:
+        arguments = from_json(args)
+        if parameter not in arguments:
+            raise InvalidArguments(f"{self.name}(): {parameter} is the key of the job (key_by), so it must be given")
+        return check_key(arguments[parameter])
 
 
 class SyncTask(Task[P, R]):
@@ -312,158 +310,7 @@ class AsyncBatchTask(Task[[T], R]):
         return result
 
 
-class TaskSet:
-    """Tasks that a module defines without knowing the application that will include them.
-
-    ::
-
-        tasks = TaskSet()
-
-        @tasks.task
-        def resize(path: str) -> str: ...
-
-    and where the application is: ``jobs.include(tasks)``.
-    """
-
-    def __init__(self) -> None:
-        self._tasks: list[Task[..., Any]] = []
-        # By all names, those that a task had before among them.
-        self._by_name: dict[str, Task[..., Any]] = {}
-
-    # An async function is a plain one as well, to a type checker: the narrower overload comes first and wins.
-    @overload
-    def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...  # type: ignore[overload-overlap]
-    @overload
-    def task(self, function: Callable[P, R], /) -> SyncTask[P, R]: ...
-    @overload
-    def task(self, /, **options: Unpack[TaskOptions]) -> "TaskDecorator": ...
-    @overload
-    def task(self, /, **options: Unpack[BatchOptions]) -> "BatchDecorator": ...
-    def task(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-        """Make a function a task; bare, or with the options of ``TaskOptions`` or ``BatchOptions``.
-
-        Raises:
-            TaskAlreadyDefined: there is a task of this name, or of one of the aliases.
-            UnknownOption: there is no such option.
-            InvalidOption: a value cannot work.
-            InvalidName: a name has characters that are not allowed.
-        """
-        decorate = (BatchDecorator if "batch" in options else TaskDecorator)(self, options)
-        return decorate if function is None else decorate(function)
-
-    def add(self, task: Task[..., Any]) -> None:
-        """Enter a task.
-
-        Raises:
-            TaskAlreadyDefined: there is another of its name, or of a name that one of them had before.
-        """
-        for name in task.names:
-            other = self._by_name.get(name)
-            if other is None or other is task:
-                continue
-            if name == task.name == other.name:
-                raise TaskAlreadyDefined(
-                    f"there are two tasks {name!r}: {_origin(other)} and {_origin(task)}. Give one of them another"
-                    " name: @jobs.task(name=...)"
-                )
-            raise TaskAlreadyDefined(
-                f"{name!r} is {_role(name, other)} and {_role(name, task)}. A name leads to one task: take it out of"
-                " aliases=, or give the task another name"
-            )
-        if task.name not in self._by_name:
-            self._tasks.append(task)
-        self._by_name.update(dict.fromkeys(task.names, task))
-
-    def get(self, name: str) -> Task[..., Any] | None:
-        """Return the task of a name, also of one that it had before; None if there is none."""
-        return self._by_name.get(name)
-
-    def __iter__(self) -> Iterator[Task[..., Any]]:
-        return iter(self._tasks)
-
-    def __len__(self) -> int:
-        return len(self._tasks)
-
-
-class TaskDecorator:
-    """What ``@jobs.task(...)`` with options returns: it makes a function a task."""
-
-    def __init__(self, tasks: TaskSet, options: Mapping[str, Any]) -> None:
-        check_known(options, BatchOptions.__annotations__, "a task")
-        self._tasks = tasks
-        self._options = options
-
-    # As in ``TaskSet.task``.
-    @overload
-    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...  # type: ignore[overload-overlap]
-    @overload
-    def __call__(self, function: Callable[P, R], /) -> SyncTask[P, R]: ...
-    def __call__(self, function: Callable[..., Any], /) -> Any:
-        """Make a function a task."""
-        return _defined(self._tasks, function, self._options, AsyncTask, SyncTask)
-
-
-class BatchDecorator:
-    """What ``@jobs.task(batch=...)`` returns: it makes a function of many items a task whose jobs have one each."""
-
-    def __init__(self, tasks: TaskSet, options: Mapping[str, Any]) -> None:
-        check_known(options, BatchOptions.__annotations__, "a task")
-        self._tasks = tasks
-        self._options = options
-
-    # As in ``TaskSet.task``. None says that all items have been done, and that there is nothing to return.
-    @overload
-    def __call__(self, function: Callable[[list[T]], Coroutine[Any, Any, None]], /) -> AsyncBatchTask[T, None]: ...
-    @overload
-    def __call__(
-        self, function: Callable[[list[T]], Coroutine[Any, Any, ItemOutcomes[R]]], /
-    ) -> AsyncBatchTask[T, R]: ...
-    @overload
-    def __call__(self, function: Callable[[list[T]], None], /) -> SyncBatchTask[T, None]: ...
-    @overload
-    def __call__(self, function: Callable[[list[T]], ItemOutcomes[R]], /) -> SyncBatchTask[T, R]: ...
-    def __call__(self, function: Callable[..., Any], /) -> Any:
-        """Make a function a task."""
-        return _defined(self._tasks, function, self._options, AsyncBatchTask, SyncBatchTask)
-
-
-def _defined(
-    tasks: TaskSet,
-    function: Any,
-    options: Mapping[str, Any],
-    for_async: type[Task[..., Any]],
-    for_plain: type[Task[..., Any]],
-) -> Task[..., Any]:
-    if not callable(function) or isinstance(function, Task):
-        raise TypeError(f"@task decorates a function, not {function!r}")
-    is_async = inspect.iscoroutinefunction(function)
-    settings = TaskSettings.of(getattr(function, "__name__", ""), is_async, options)
-    task = (for_async if is_async else for_plain)(function, settings)
-    tasks.add(task)
-    return task
-
-
-def key_argument(task: str, parameter: str, args: bytes) -> str:
-    """Return the key of a job: the argument of the parameter that ``key_by`` names.
-
-    Raises:
-        InvalidName: it cannot be a key.
-    """
-    arguments = from_json(args)
-    if parameter not in arguments:
-        raise InvalidArguments(f"{task}(): {parameter} is the key of the job (key_by), so it must be given")
-    return check_key(arguments[parameter])
-
-
 def _merged(base: JobSettings, more: JobSettings) -> JobSettings:
     """Return options, of which the later ones go before the earlier ones."""
     given = {name: getattr(more, name) for name in JobSettings.__slots__ if getattr(more, name) is not None}
     return replace(base, **given) if given else base
-
-
-def _role(name: str, task: Task[..., Any]) -> str:
-    return f"the name of {_origin(task)}" if name == task.name else f"an alias of task {task.name!r} ({_origin(task)})"
-
-
-def _origin(task: Task[..., Any]) -> str:
-    return f"{task.function.__module__}.{task.function.__qualname__}"

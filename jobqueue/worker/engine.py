@@ -197,7 +197,7 @@ class Engine:
         self._started_up = True
         await self._membership.join()
         for keys in self._queues:
-            if declared := self._jobs.declared_limits(keys.queue, of_all_tasks=True):
+            if declared := self._jobs.declarations.of_worker(keys.queue):
                 await self._client.run(declare(keys, declared))
         for loop in self._loops:
             loop.start()

@@ -1,5 +1,7 @@
 """Flows: trees and graphs of jobs that are enqueued together or not at all."""
 
+import threading
+
 import pytest
 
 from jobqueue import (
@@ -16,7 +18,7 @@ from jobqueue import (
     chord,
     group,
 )
-from jobqueue.delivery import flow_delivery
+from jobqueue.delivery import flow_delivery, levels_of
 from jobqueue.outcome import ErrorText, Failed
 
 FAILED = Failed(ErrorText("ValueError", "no"))
@@ -138,7 +140,9 @@ def test_deep_flows_are_no_problem(note, jobs, counter):
 
 def test_a_flow_in_one_queue_of_moderate_size_is_one_call(note, jobs):
     keys = jobs.keys("default")
-    _, _, levels = jobs._levels(chord([note.draft(f"{number}") for number in range(49)], note.draft("last")))
+    _, _, levels = levels_of(
+        chord([note.draft(f"{number}") for number in range(49)], note.draft("last")), jobs._new_job
+    )
     steps = flow_delivery(levels, "flow", ())
     assert [call.name for call in next(steps)] == ["add_steered"]
     assert list(levels[-1]) == [keys]
@@ -147,9 +151,10 @@ def test_a_flow_in_one_queue_of_moderate_size_is_one_call(note, jobs):
 @pytest.mark.parametrize("parts", [1, 2, 3])
 def test_a_flow_whose_producer_dies_in_the_middle_never_starts_and_is_cleared_away(note, jobs, counter, travel, parts):
     worker = counter()
-    _, _, levels = jobs._levels(
+    _, _, levels = levels_of(
         chord([note.using(queue=queue).draft(f"{number}") for number in range(70) for queue in ("default", "other")],
-              note.draft("last"))
+              note.draft("last")),
+        jobs._new_job,
     )  # fmt: skip
     steps = flow_delivery(levels, "flow", ())
     step = next(steps)
@@ -175,6 +180,20 @@ def test_a_flow_for_which_there_is_no_room_is_refused_as_a_whole(note, jobs, cou
     assert sum(jobs.queue("default").info().counts.values()) == 0
     jobs.enqueue_flow(chord([note.draft(f"{number}") for number in range(9)], note.draft("last")))
     assert len(work_off(counter())) == 10
+
+
+@pytest.mark.parametrize("width", [5, 70])
+def test_a_producer_may_wait_for_room_for_a_flow(note, jobs, counter, width):
+    jobs.queue("default").limit(max_size=width + 1, on_full="block", block_timeout=20)
+    note.enqueue("in the way")
+    flow = chord([note.draft(f"{number}") for number in range(width)], note.draft("last"))
+    producer = threading.Thread(target=lambda: jobs.enqueue_flow(flow))
+    producer.start()
+    worker = counter()
+    assert worker.take() == ["in the way"]
+    producer.join()
+    worker.end_all()
+    assert len(work_off(worker)) == width + 1
 
 
 def test_a_flow_that_is_sent_again_is_one_flow(note, jobs, counter):

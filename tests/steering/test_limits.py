@@ -354,7 +354,7 @@ def test_what_the_code_declares_holds_until_it_is_changed_at_run_time_and_again_
     note.enqueue("a")
     assert queue.limits()["queue"] == Limits(concurrency=3)
     queue.limit(concurrency=9)
-    jobs._greet_again.clear()
+    jobs.declarations._due.clear()
     note.enqueue("b")
     assert queue.limits()["queue"] == Limits(concurrency=9)
     queue.reset_limits()
@@ -371,9 +371,9 @@ def test_what_the_code_declares_no_more_goes_but_not_what_another_application_de
     jobs.limits("default", Limits(concurrency=3))
     note.enqueue("b")
     assert jobs.queue("default").limits() == {"queue": Limits(concurrency=3)}
-    jobs._declared.clear()
+    jobs.declarations._limits.clear()
     jobs.task(name="scarce", limits=Limits(concurrency=1))(lambda: None)
-    jobs._greet_again.clear()
+    jobs.declarations._due.clear()
     note.enqueue("c")
     assert jobs.queue("default").limits() == {"queue": Limits(concurrency=3), "task:scarce": Limits(concurrency=1)}
 
