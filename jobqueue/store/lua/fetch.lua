@@ -2,7 +2,6 @@
 again. Nothing is handed to a worker without a lease, or while the queue is paused.
 
 @key inbox list
-@key parked hash
 @key parking zset
 @key meta hash
 @key ghosts set
@@ -16,6 +15,7 @@ again. Nothing is handed to a worker without a lease, or while the queue is paus
 @repeat safe
 @returns how many were handed out ]]
 --@include clock
+--@include leave_parking
 --@include admit
 --@include bell
 local ms, micro = clock(now)
@@ -26,22 +26,11 @@ if
 then
   return 0
 end
-local most, ids = math.min(n, 100), {}
-for at = rest, #ARGV, 2 do
-  if #ids >= most then
-    break
-  end
-  local members = redis.call('ZRANGEBYLEX', key.parking, ARGV[at], ARGV[at + 1], 'LIMIT', 0, most - #ids)
-  for _, member in ipairs(members) do
-    ids[#ids + 1] = string.match(member, '[^|]+$')
-  end
-  if #members > 0 then
-    redis.call('ZREM', key.parking, unpack(members))
-  end
+local ranges = {}
+for at = rest, #ARGV do
+  ranges[#ranges + 1] = ARGV[at]
 end
-if #ids > 0 then
-  redis.call('HDEL', key.parked, unpack(ids))
-end
+local ids = leave_parking(key, ranges, math.min(n, 100))
 local ruled = redis.call('EXISTS', key.tasks) == 1 or redis.call('HEXISTS', key.meta, 'limited') == 1
 for _, id in ipairs(ids) do
   if ruled or redis.call('HEXISTS', key.traits, id) == 1 then

@@ -1,11 +1,7 @@
 --[[ Has the line handed out by the rules only, and not by the server as it comes.
-@uses wait held meta ]]
+@uses meta ]]
+--@include name_line
 local function hold_line(key)
-  if redis.call('LINDEX', key.wait, -1) == '*' then
-    redis.call('RPOP', key.wait)
-  end
-  if redis.call('EXISTS', key.wait) == 1 then
-    redis.call('RENAME', key.wait, key.held)
-  end
   redis.call('HSET', key.meta, 'limited', '1')
+  name_line(key)
 end
