@@ -23,6 +23,7 @@ if typing.TYPE_CHECKING:
     from jobqueue.app import JobQueue
     from jobqueue.batch import Batch
     from jobqueue.context import JobContext, current_batch, current_job
+    from jobqueue.cron import Cron
     from jobqueue.dedup import Dedup
     from jobqueue.dependencies import After, Dependency
     from jobqueue.errors import (
@@ -32,6 +33,7 @@ if typing.TYPE_CHECKING:
         InvalidJob,
         InvalidName,
         InvalidOption,
+        InvalidSchedule,
         InvalidURL,
         JobCancelled,
         JobConflict,
@@ -44,6 +46,8 @@ if typing.TYPE_CHECKING:
         PayloadTooLarge,
         QueueFull,
         ResultTimeout,
+        ScheduleConflict,
+        ScheduleNotFound,
         ServerError,
         ServerFull,
         ServerRefused,
@@ -64,7 +68,10 @@ if typing.TYPE_CHECKING:
     from jobqueue.queue import Queue
     from jobqueue.retention import Keep, Retention
     from jobqueue.retry import Exponential, Retry
+    from jobqueue.schedule import Every, Schedule
+    from jobqueue.schedules import Schedules
     from jobqueue.signals import Cancel, RateLimited, RetryAfter, Snooze, WaitFor
+    from jobqueue.store.schedules import ScheduleInfo, Slot
     from jobqueue.task import AsyncTask, Draft, SyncTask, Task
     from jobqueue.taskset import TaskSet
 
@@ -76,11 +83,13 @@ __all__ = [
     "CallNext",
     "Cancel",
     "Counts",
+    "Cron",
     "Dedup",
     "Dependency",
     "DependencyCycle",
     "Draft",
     "EmbeddedServerError",
+    "Every",
     "Execution",
     "Exponential",
     "Flow",
@@ -89,6 +98,7 @@ __all__ = [
     "InvalidJob",
     "InvalidName",
     "InvalidOption",
+    "InvalidSchedule",
     "InvalidURL",
     "JobCancelled",
     "JobConflict",
@@ -118,10 +128,16 @@ __all__ = [
     "Retention",
     "Retry",
     "RetryAfter",
+    "Schedule",
+    "ScheduleConflict",
+    "ScheduleInfo",
+    "ScheduleNotFound",
+    "Schedules",
     "ServerError",
     "ServerFull",
     "ServerRefused",
     "ServerUnavailable",
+    "Slot",
     "Snooze",
     "SyncTask",
     "Task",
@@ -146,12 +162,14 @@ _HOMES = {
     "app": "JobQueue",
     "batch": "Batch",
     "context": "JobContext current_batch current_job",
+    "cron": "Cron",
     "dedup": "Dedup",
     "dependencies": "After Dependency",
     "errors": (
-        "DependencyCycle EmbeddedServerError InvalidArguments InvalidJob InvalidName InvalidOption InvalidURL"
-        " JobCancelled JobConflict JobExpired JobFailed JobNotFound JobQueueError JobTimeout NotInsideJob"
-        " PayloadTooLarge QueueFull ResultTimeout ServerError ServerFull ServerRefused ServerUnavailable"
+        "DependencyCycle EmbeddedServerError InvalidArguments InvalidJob InvalidName InvalidOption InvalidSchedule"
+        " InvalidURL JobCancelled JobConflict JobExpired JobFailed JobNotFound JobQueueError JobTimeout NotInsideJob"
+        " PayloadTooLarge QueueFull ResultTimeout ScheduleConflict ScheduleNotFound"
+        " ServerError ServerFull ServerRefused ServerUnavailable"
         " TaskAlreadyDefined TaskNotIncluded UnknownDependency UnknownOption UnknownTask UnreadableResult"
     ),
     "events": "JobEnded JobEvent JobStarted",
@@ -163,7 +181,10 @@ _HOMES = {
     "queue": "Queue",
     "retention": "Keep Retention",
     "retry": "Exponential Retry",
+    "schedule": "Every Schedule",
+    "schedules": "Schedules",
     "signals": "Cancel RateLimited RetryAfter Snooze WaitFor",
+    "store.schedules": "ScheduleInfo Slot",
     "task": "AsyncTask Draft SyncTask Task",
     "taskset": "TaskSet",
 }

@@ -10,6 +10,7 @@ from jobqueue.declarations import Declarations
 from jobqueue.delivery import delivery, flow_delivery, levels_of
 from jobqueue.errors import (
     InvalidArguments,
+    InvalidOption,
     PayloadTooLarge,
     ResultTimeout,
     TaskAlreadyDefined,
@@ -26,6 +27,7 @@ from jobqueue.names import check_name, new_id
 from jobqueue.options import EnqueueOptions, JobSettings
 from jobqueue.queue import Queue
 from jobqueue.retention import Retention
+from jobqueue.schedules import Schedules, definition_of
 from jobqueue.settings import Settings, find_url
 from jobqueue.steering import Steering
 from jobqueue.store import inspect, rules
@@ -34,6 +36,7 @@ from jobqueue.store.client import Now, server_time
 from jobqueue.store.connections import Connections
 from jobqueue.store.jobs import Added, NewJob, add
 from jobqueue.store.keys import QueueKeys, queue_keys, registry
+from jobqueue.store.schedules import Definition
 from jobqueue.store.server import server_at
 from jobqueue.task import Draft, Task
 from jobqueue.taskset import TaskSet
@@ -172,6 +175,31 @@ class JobQueue(TaskSet):
         """Return a handle to a job by its queue and id. Whether there is such a job shows when it is used."""
         return JobHandle(job_id, self.keys(queue), self.connections, any_result)
 
+    @property
+    def schedules(self) -> Schedules:
+        """The schedules: to put, list, pause, resume, trigger, backfill and remove them."""
+        return Schedules(self, self.connections, self.settings.prefix)
+
+    def scheduled(self, keys: QueueKeys) -> Mapping[str, Definition]:
+        """Return the schedules of a queue that tasks declare, by id: for workers.
+
+        Raises:
+            InvalidJob: the arguments or options of a schedule are refused, or two have one id.
+        """
+        found: dict[str, Definition] = {}
+        names: dict[str, str] = {}
+        for task in self:
+            for schedule_id, schedule, draft in task.scheduled():
+                if names.setdefault(schedule_id, task.name) != task.name:
+                    raise InvalidOption(
+                        f"tasks {names[schedule_id]!r} and {task.name!r} have a schedule {schedule_id!r} each: give"
+                        " them ids of their own, Schedule(..., id=...)"
+                    )
+                own, definition = definition_of(self, schedule_id, draft, schedule)
+                if own == keys:
+                    found[schedule_id] = definition
+        return found
+
     def queues(self) -> tuple[str, ...]:
         """Return the names of all queues that were ever used, sorted."""
         return self.connections.run(inspect.queue_names(registry(self.settings.prefix)))
@@ -193,7 +221,7 @@ class JobQueue(TaskSet):
             QueueFull: the queue, or its key, has no room for it.
             ServerError: Redis refuses, is full, or is not available.
         """
-        keys, job = self._new_job(draft)
+        keys, job = self.new_job(draft)
         if (call := self._plain_call(keys, job)) is not None and self.connections.run(call) is not None:
             return JobHandle(job.id, keys, self.connections, draft.decode)
         duplicates = self.connections.follow(delivery({keys: [job]}, self.declarations.calls([keys])))
@@ -202,7 +230,7 @@ class JobQueue(TaskSet):
 
     async def aenqueue(self, draft: Draft[R]) -> JobHandle[R]:
         """See ``enqueue``."""
-        keys, job = self._new_job(draft)
+        keys, job = self.new_job(draft)
         if (call := self._plain_call(keys, job)) is not None and await self.connections.arun(call) is not None:
             return JobHandle(job.id, keys, self.connections, draft.decode)
         duplicates = await self.connections.afollow(delivery({keys: [job]}, self.declarations.calls([keys])))
@@ -263,7 +291,7 @@ class JobQueue(TaskSet):
         """
         if isinstance(flow, Group):
             return [self.enqueue_flow(member) for member in flow.flows]
-        keys, job_id, levels = levels_of(flow, self._new_job)
+        keys, job_id, levels = levels_of(flow, self.new_job)
         queues = [found for level in levels for found in level]
         self.connections.follow(flow_delivery(levels, new_id(), self.declarations.calls(queues)))
         self.declarations.told(queues)
@@ -277,7 +305,7 @@ class JobQueue(TaskSet):
         """See ``enqueue_flow``."""
         if isinstance(flow, Group):
             return [await self.aenqueue_flow(member) for member in flow.flows]
-        keys, job_id, levels = levels_of(flow, self._new_job)
+        keys, job_id, levels = levels_of(flow, self.new_job)
         queues = [found for level in levels for found in level]
         await self.connections.afollow(flow_delivery(levels, new_id(), self.declarations.calls(queues)))
         self.declarations.told(queues)
@@ -429,7 +457,12 @@ class JobQueue(TaskSet):
         """Close the connections that this event loop and ordinary code have used."""
         await self.connections.aclose()
 
-    def _new_job(self, draft: Draft[Any]) -> tuple[QueueKeys, NewJob]:
+    def new_job(self, draft: Draft[Any]) -> tuple[QueueKeys, NewJob]:
+        """Return where a job goes, and what is sent of it: for other parts of the library.
+
+        Raises:
+            PayloadTooLarge: its JSON text is over the limit.
+        """
         size, limit = len(draft.specification), self.settings.max_payload
         if size > limit:
             raise PayloadTooLarge(
@@ -455,7 +488,7 @@ class JobQueue(TaskSet):
         by_queue: _ByQueue = {}
         size = 0
         for draft in drafts:
-            keys, job = self._new_job(draft)
+            keys, job = self.new_job(draft)
             by_queue.setdefault(keys, []).append(job)
             part.append((keys, job.id, draft))
             size += len(job.specification)

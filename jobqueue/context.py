@@ -46,6 +46,7 @@ class JobContext:
         enqueued_at: when it was enqueued.
         key: the key among whose jobs it takes its turn; None for none.
         deadline: when it will be stopped for taking too long; None if it has no timeout.
+        slot: the slot of the schedule that started it: the time for which it runs, however late; None for none.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class JobContext:
         deadline: datetime | None,
         spoke: Callable[["JobContext"], None],
         key: str | None = None,
+        slot: datetime | None = None,
         bonds: Callable[[str, str], Bonds] | None = None,
     ) -> None:
         self.id = id
@@ -74,6 +76,7 @@ class JobContext:
         self.enqueued_at = enqueued_at
         self.deadline = deadline
         self.key = key
+        self.slot = slot
         self._bonds = bonds
         self._cancelled = False
         self._spoke = spoke

@@ -5,6 +5,7 @@
     │   ├── InvalidArguments     (TypeError)  an argument is missing, unknown or of the wrong type
     │   ├── InvalidName          (ValueError) a queue, task or job id with characters outside the allowed set
     │   ├── InvalidOption        (ValueError) an option with a value that cannot work
+    │   │   └── InvalidSchedule  a cron expression that is wrong, or means no time at all
     │   ├── UnknownOption        (TypeError)  a mistyped option
     │   ├── PayloadTooLarge      (ValueError) arguments or result over the limit
     │   ├── UnknownDependency    (LookupError) a job that is to be waited for does not exist
@@ -15,6 +16,8 @@
     ├── TaskAlreadyDefined       two functions under one task name
     ├── UnknownTask              (LookupError) the application has no task of this name
     ├── JobNotFound              (LookupError) no job has this id: it never existed, or was removed or pruned
+    ├── ScheduleNotFound         (LookupError) there is no schedule of this id
+    ├── ScheduleConflict         the schedule is in the code of an application, and is changed there
     ├── JobConflict              the job is not in a state in which this can be done
     ├── JobFailed                the result was asked of a job that failed
     ├── JobCancelled             the result was asked of a job that was cancelled
@@ -54,6 +57,10 @@ class InvalidName(InvalidJob, ValueError):
 
 class InvalidOption(InvalidJob, ValueError):
     """An option has a value that cannot work."""
+
+
+class InvalidSchedule(InvalidOption):
+    """A cron expression is wrong, or means no time at all."""
 
 
 class UnknownOption(InvalidJob, TypeError):
@@ -122,6 +129,14 @@ class JobNotFound(JobQueueError, LookupError):
     def __str__(self) -> str:
         place = f"no job {self.job_id!r} in queue {self.queue!r}"
         return f"{place}: it never existed, was removed, or its retention has passed"
+
+
+class ScheduleNotFound(JobQueueError, LookupError):
+    """There is no schedule of this id."""
+
+
+class ScheduleConflict(JobQueueError):
+    """The schedule is in the code of an application, and is changed there."""
 
 
 class JobConflict(JobQueueError):

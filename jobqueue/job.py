@@ -130,6 +130,8 @@ class Specification:
         created_at: when it was enqueued, in milliseconds of the server's clock; None before it is.
         key: the key among whose jobs it takes its turn.
         version: the version of the task that the arguments are for.
+        schedule: the schedule that started it.
+        slot: the slot of the schedule, in milliseconds since 1970; None if it was started beside its slots.
     """
 
     task: str
@@ -141,6 +143,8 @@ class Specification:
     created_at: int | None = None
     key: str | None = None
     version: int = 1
+    schedule: str | None = None
+    slot: int | None = None
 
     @classmethod
     def parse(cls, text: bytes) -> "Specification":
@@ -169,6 +173,8 @@ class Specification:
             _moment(members, "at"),
             None if members.get("key") is None else check_key(members["key"]),
             _version(members),
+            None if members.get("schedule") is None else check_name(members["schedule"], "schedule"),
+            _moment(members, "slot"),
         )
 
 
@@ -208,6 +214,12 @@ def specification_text(
     }
     present = {name: value for name, value in extra.items() if value is not None}
     return text + b"," + to_json(present)[1:] if present else text + b"}"
+
+
+def of_slot(text: bytes, schedule: str, slot: int | None) -> bytes:
+    """Return the text of a specification as the job of a slot has it; see ``Specification``."""
+    members = {"schedule": schedule} if slot is None else {"schedule": schedule, "slot": slot}
+    return text[:-1] + b"," + to_json(members)[1:]
 
 
 class Counts(NamedTuple):
@@ -302,6 +314,8 @@ class JobInfo:
         dedup: the deduplication that it takes part in, as mode and key; empty for none.
         waiting_for: how many jobs it waits for.
         version: the version of its task that the arguments are for.
+        schedule: the schedule that started it; None for none.
+        slot: the slot of that schedule; None if it was started beside its slots.
         specification: the stored text.
     """
 
@@ -328,6 +342,8 @@ class JobInfo:
     dedup: str
     waiting_for: int
     version: int
+    schedule: str | None
+    slot: datetime | None
     specification: bytes = field(repr=False)
 
 

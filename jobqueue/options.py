@@ -9,6 +9,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from jobqueue.aggregate import Aggregate
 from jobqueue.batch import Batch
+from jobqueue.cron import Cron
 from jobqueue.dedup import Dedup
 from jobqueue.dependencies import After, Edge, JobReference, edges_of
 from jobqueue.durations import seconds
@@ -16,6 +17,7 @@ from jobqueue.errors import InvalidOption, UnknownOption, suggestion
 from jobqueue.limits import Limits
 from jobqueue.names import check_key, check_name
 from jobqueue.retry import Retry, as_retry
+from jobqueue.schedule import Every, Schedule, as_schedule, check_schedule_id
 from jobqueue.steering import checked_priority
 from jobqueue.versions import check_version
 
@@ -45,6 +47,7 @@ class TaskOptions(TypedDict, total=False):
         version: the version of its arguments, 1 if it is left out. A worker parks jobs of a newer version than its own;
             those of older ones go through the upcasters.
         aliases: the names that the task had before: jobs under them run too.
+        schedule: when it runs by itself: ``Cron(...)``, ``Every(...)`` or ``Schedule(...)``, or several of them.
     """
 
     name: str
@@ -61,6 +64,7 @@ class TaskOptions(TypedDict, total=False):
     limits: Limits
     version: int
     aliases: Sequence[str]
+    schedule: Cron | Every | Schedule | Sequence[Cron | Every | Schedule]
 
 
 class BatchOptions(TaskOptions):
@@ -130,6 +134,7 @@ class TaskSettings:
     batch: Batch | None = None
     version: int = 1
     aliases: tuple[str, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
 
     @property
     def steers(self) -> bool:
@@ -174,6 +179,7 @@ class TaskSettings:
             batch=_checked_batch(options["batch"], run) if "batch" in options else None,
             version=check_version(options.get("version", 1), "version"),
             aliases=_checked_aliases(name, options.get("aliases", ())),
+            schedules=_checked_schedules(name, options.get("schedule", ())),
         )
 
 
@@ -289,6 +295,17 @@ def _checked_aliases(name: str, value: Any) -> tuple[str, ...]:
     if len(set(aliases)) < len(aliases):
         raise InvalidOption(f"aliases: a name is given twice in {list(aliases)!r}")
     return aliases
+
+
+def _checked_schedules(name: str, value: Any) -> tuple[Schedule, ...]:
+    several = isinstance(value, Sequence) and not isinstance(value, str)
+    schedules = tuple(as_schedule(each) for each in (value if several else [value]))
+    ids = [schedule.id or check_schedule_id(name) for schedule in schedules]
+    if len(set(ids)) < len(ids):
+        raise InvalidOption(
+            f"schedule: several schedules of a task need ids of their own: Schedule(..., id=...), not {ids!r}"
+        )
+    return schedules
 
 
 def _timeout(value: float | timedelta | None) -> float | None:

@@ -16,6 +16,7 @@ from jobqueue.handle import JobHandle
 from jobqueue.job import specification_text
 from jobqueue.names import check_key
 from jobqueue.options import EnqueueOptions, JobSettings, TaskSettings
+from jobqueue.schedule import Schedule
 from jobqueue.signals import Cancel, RateLimited, RetryAfter, Snooze
 from jobqueue.signature import ItemSignature, Signature
 from jobqueue.steering import Steering
@@ -181,6 +182,19 @@ class Task(Generic[P, R]):
     async def aenqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
         """Enqueue a job from asyncio; otherwise as ``enqueue``."""
         return await self._application().aenqueue(self.draft(*args, **kwargs))
+
+    def scheduled(self) -> list[tuple[str, Schedule, Draft[R]]]:
+        """Return its schedules: the id of each, the schedule, and what it starts.
+
+        Raises:
+            InvalidArguments: the arguments of a schedule do not fit the signature.
+            UnknownOption: an option of a schedule does not exist.
+        """
+        found = []
+        for schedule in self.settings.schedules:
+            draft = cast(Any, self.using(**cast(Any, schedule.options)).draft)(**schedule.args)
+            found.append((schedule.id or self.name, schedule, draft))
+        return found
 
     def bind(self, enqueuer: Enqueuer) -> None:
         """Say which application enqueues the jobs of this task: for applications."""

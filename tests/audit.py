@@ -113,6 +113,7 @@ def problems(space: Keyspace) -> list[str]:
             found.append(f"{job} is in {places[job]} places")
     found += lane_problems(space, backlog)
     found += bond_problems(space)
+    found += schedule_problems(space)
 
     ended = {job for name in ENDED for job in space[name]}
     # How a job ended stays until those that depend on it have been told.
@@ -162,6 +163,21 @@ def problems(space: Keyspace) -> list[str]:
     last = int(space["meta"].get("token", 0))
     if late := [job for job, entry in active.items() if int(entry.split(" ", 1)[0]) > last]:
         found.append(f"tokens beyond the counter: {late}")
+    return found
+
+
+def schedule_problems(space: Keyspace) -> list[str]:
+    """Return what is wrong with the schedules."""
+    found = []
+    if set(space["schedules"]) != set(space["firings"]):
+        found.append(f"schedules and how they stand differ: {set(space['schedules']) ^ set(space['firings'])}")
+    if set(space["fired"]) - set(space["schedules"]):
+        found.append(f"slots of schedules that are gone: {set(space['fired']) - set(space['schedules'])}")
+    active = {name for name, head in space["firings"].items() if head.startswith("active ")}
+    if set(space["upcoming"]) != active:
+        found.append(f"not each active schedule has a next slot: {set(space['upcoming']) ^ active}")
+    if set(space["declaring"]) - set(space["worker_info"]):
+        found.append(f"workers declare schedules that are gone: {set(space['declaring']) - set(space['worker_info'])}")
     return found
 
 

@@ -1,23 +1,18 @@
 """``jobqueue enqueue``."""
 
-import os
 import time
-from typing import Any, cast
+from typing import Any
 
 import click
-from click.core import ParameterSource
-from pydantic_core import from_json
 
 from jobqueue.app import JobQueue
-from jobqueue.cli.load import load_application
+from jobqueue.cli.drafting import drafted
 from jobqueue.cli.options import Duration, connected, json_option
 from jobqueue.cli.output import job_detail, print_json
 from jobqueue.cli.search import handles
-from jobqueue.errors import InvalidArguments, ResultTimeout, suggestion
+from jobqueue.errors import ResultTimeout, suggestion
 from jobqueue.handle import JobHandle
 from jobqueue.job import JobState
-from jobqueue.options import EnqueueOptions
-from jobqueue.task import Draft
 
 PATIENCE = 2.0
 """Seconds after which whoever waits for a result is told why there is none yet."""
@@ -65,9 +60,7 @@ def command(
     """
     if timeout is not None and not wait:
         raise click.UsageError("--timeout says how long to wait for the result, and needs --wait")
-    texts = _texts(arguments)
-    values = _object(object_text) | {name: _value(text) for name, text in texts.items()}
-    options: dict[str, Any] = {
+    options = {
         "queue": queue,
         "id": job_id,
         "delay": delay,
@@ -77,14 +70,7 @@ def command(
         "expires": expires,
         "after": handles(jobs, after, None) if after else None,
     }
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    if app is None:
-        target = jobs
-        draft = jobs.draft_by_name(task, values, cast("EnqueueOptions", {"queue": jobs.settings.queue, **given}))
-    else:
-        application = _application(app, jobs)
-        target = _target(application, jobs)
-        draft = _draft(application, task, values, texts, given)
+    target, draft = drafted(jobs, app, task, arguments, object_text, options)
     handle = target.enqueue(draft)
     try:
         _warn_if_unknown(target, handle, task)
@@ -99,69 +85,6 @@ def command(
         print_json(result)
     else:
         click.echo(handle.id)
-
-
-def _texts(arguments: tuple[str, ...]) -> dict[str, str]:
-    texts: dict[str, str] = {}
-    for argument in arguments:
-        name, equals, text = argument.partition("=")
-        if not equals or not name:
-            raise click.UsageError(
-                f"argument {argument!r} is not NAME=VALUE: write the parameter's name too, as in a=3"
-            )
-        if name in texts:
-            raise click.UsageError(f"argument {name!r} is given twice")
-        texts[name] = text
-    return texts
-
-
-def _object(text: str | None) -> dict[str, Any]:
-    if text is None:
-        return {}
-    try:
-        values = from_json(text, allow_inf_nan=False)
-    except ValueError as error:
-        raise click.UsageError(f"--args {text!r} is not JSON: {error}") from None
-    if not isinstance(values, dict):
-        raise click.UsageError(f"--args {text!r} is not a JSON object with the arguments by name")
-    return values
-
-
-def _value(text: str) -> Any:
-    try:
-        return from_json(text, allow_inf_nan=False)
-    except ValueError:
-        return text
-
-
-def _application(app: str, jobs: JobQueue) -> JobQueue:
-    """Load the application; where it names no server itself, it uses the one that the other commands use."""
-    if _given("prefix"):
-        raise click.UsageError("--prefix and --app exclude each other: the application knows its prefix")
-    os.environ["JOBQUEUE_URL"] = jobs.url
-    return load_application(app)
-
-
-def _target(application: JobQueue, jobs: JobQueue) -> JobQueue:
-    """Return where the job is to go: to the application's server, unless another was named at the prompt."""
-    settings = application.settings
-    if not _given("url") or application.url == jobs.url:
-        return application
-    return JobQueue(jobs.url, prefix=settings.prefix, queue=settings.queue, max_payload=settings.max_payload)
-
-
-def _draft(
-    application: JobQueue, name: str, values: dict[str, Any], texts: dict[str, str], options: dict[str, Any]
-) -> Draft[Any]:
-    task = application.task_named(name).using(**options)
-    try:
-        return task.draft_json(values, name=name)
-    except InvalidArguments as error:
-        # What reads as a number may be meant as a text: the annotations say which.
-        try:
-            return task.draft_json(values | texts, name=name)
-        except InvalidArguments:
-            raise error from None
 
 
 def _wait(target: JobQueue, handle: JobHandle[Any], timeout: float | None) -> Any:
@@ -194,8 +117,3 @@ def _warn_if_unknown(jobs: JobQueue, handle: JobHandle[Any], task: str) -> None:
         click.echo(
             f"note: no worker of queue {handle.queue!r} knows a task {task!r} now{suggestion(task, known)}", err=True
         )
-
-
-def _given(name: str) -> bool:
-    """Tell whether an option was given at the prompt, and not only by the environment."""
-    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE

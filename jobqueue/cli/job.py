@@ -9,7 +9,7 @@ import click
 
 from jobqueue.app import JobQueue
 from jobqueue.cli.main import EXIT_FAILED, Group, complain
-from jobqueue.cli.options import connected, json_option
+from jobqueue.cli.options import agree, connected, json_option
 from jobqueue.cli.output import ago, job_detail, job_members, listed_members, print_json, print_table, state_text
 from jobqueue.cli.page import print_job
 from jobqueue.cli.search import STATES, check_queue, find, handles, list_all
@@ -164,8 +164,7 @@ def prioritize(jobs: JobQueue, job_id: str, priority: int, queue: str | None, as
 def remove(jobs: JobQueue, job_ids: tuple[str, ...], yes: bool, queue: str | None, as_json: bool) -> None:
     """Delete jobs and all that is kept of them. Running jobs must be cancelled first."""
     found = handles(jobs, job_ids, queue)
-    if not yes:
-        _ask(f"Delete {len(found)} job{'s' if len(found) > 1 else ''} for good?")
+    agree(f"Delete {len(found)} job{'s' if len(found) > 1 else ''} for good?", yes, "nothing was removed")
 
     def do(handle: JobHandle[Any]) -> str:
         handle.remove()
@@ -209,13 +208,3 @@ def _each(found: list[JobHandle[Any]], do: Callable[[JobHandle[Any]], str], as_j
         print_json(done)
     if len(done) < len(found):
         sys.exit(EXIT_FAILED)
-
-
-def _ask(question: str) -> None:
-    try:
-        agreed = click.confirm(question, err=True)
-    except click.Abort:
-        click.echo(err=True)
-        raise click.ClickException("nobody has answered, and nothing was removed; --yes does not ask") from None
-    if not agreed:
-        raise click.ClickException("nothing was removed")

@@ -20,6 +20,7 @@ _COMMANDS = {
     "enqueue": "Enqueue a job by the name of its task.",
     "job": "Look at jobs, and retry, cancel, promote or remove them.",
     "queue": "List, pause, resume and limit queues.",
+    "schedule": "List, add, pause, run and preview schedules.",
     "status": "Show queues and workers.",
     "task": "Switch tasks off and on again.",
     "worker": "Run the jobs of an application.",

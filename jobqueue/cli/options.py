@@ -3,6 +3,7 @@
 import functools
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +35,30 @@ class Duration(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
+class Moment(click.ParamType[datetime]):
+    """A time: 2026-11-21, 2026-11-21T09:00, with a zone or else in UTC; ``now``; or -2h, +30m from now."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return the time, with its zone."""
+        if isinstance(value, datetime):
+            return value
+        text = value.strip()
+        try:
+            if text == "now":
+                return datetime.now(UTC)
+            if text[:1] in "+-" and text[1:2].isdigit():
+                distance = timedelta(seconds=parse_duration(text[1:]))
+                return datetime.now(UTC) + (distance if text[0] == "+" else -distance)
+            moment = datetime.fromisoformat(text)
+        except (InvalidOption, ValueError, OverflowError):
+            self.fail(
+                f"{value!r} is not a time: write 2026-11-21T09:00, 2026-11-21T09:00+01:00, now or -2h", param, ctx
+            )
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def connected(command: Command) -> Command:
     """Give a command the options --url and --prefix, and as first argument the application that they describe."""
 
@@ -53,6 +78,28 @@ def connected(command: Command) -> Command:
 def json_option(command: Command) -> Command:
     """Give a command the option --json."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
+
+
+def agree(question: str, yes: bool, otherwise: str) -> None:
+    """Ask before something is done that cannot be undone.
+
+    Args:
+        question: what is asked.
+        yes: whether --yes has answered already.
+        otherwise: what to say if the answer is no, such as ``nothing was removed``.
+
+    Raises:
+        ClickException: the answer is no, or nobody is there to answer.
+    """
+    if yes:
+        return
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:
+        click.echo(err=True)
+        raise click.ClickException(f"nobody has answered, and {otherwise}; --yes does not ask") from None
+    if not agreed:
+        raise click.ClickException(otherwise)
 
 
 def url_of_environment() -> str | None:

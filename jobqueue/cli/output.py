@@ -70,6 +70,11 @@ def ago(moment: datetime | None, now: datetime | None = None) -> str:
     return f"{format_duration(seconds)} ago" if seconds >= 0 else f"in {format_duration(-seconds)}"
 
 
+def moment_text(moment: datetime | None) -> str:
+    """Return a time for people: when, and how long ago or ahead; an empty text for none."""
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC ({ago(moment)})"
+
+
 def shortened(text: str, width: int) -> str:
     """Return a text on one line of at most some width."""
     line = " ".join(text.split())
@@ -128,6 +133,8 @@ def job_members(job: JobInfo) -> Mapping[str, Any]:
         "expires_at": job.expires_at,
         "dedup": job.dedup or None,
         "waiting_for": job.waiting_for,
+        "schedule": job.schedule,
+        "slot": job.slot,
         "progress": job.progress,
         "history": [execution_members(execution) for execution in job.history],
     }

@@ -1,11 +1,9 @@
 """Everything about a job, on a page for people."""
 
-from datetime import datetime
-
 import click
 from pydantic_core import to_json
 
-from jobqueue.cli.output import ago, print_facts, state_text
+from jobqueue.cli.output import moment_text, print_facts, state_text
 from jobqueue.durations import format_duration
 from jobqueue.job import Execution, JobInfo, JobState
 
@@ -30,19 +28,20 @@ def _facts(job: JobInfo) -> dict[str, str]:
         "key": job.key or "",
         "priority": str(job.priority) if job.priority else "",
         "dedup": job.dedup,
-        "expires": _moment(job.expires_at),
+        "expires": moment_text(job.expires_at),
+        "schedule": _schedule(job),
         "arguments": to_json(dict(job.args)).decode(),
         "meta": to_json(dict(job.meta)).decode() if job.meta else "",
-        "enqueued": _moment(job.created_at),
-        "due": _moment(job.run_at),
-        "started": _moment(job.started_at),
+        "enqueued": moment_text(job.created_at),
+        "due": moment_text(job.run_at),
+        "started": moment_text(job.started_at),
         "worker": job.worker,
         "token": str(job.token) if job.token else "",
         "progress": "" if job.progress is None else to_json(job.progress).decode(),
         "counts": ", ".join(f"{name} {count}" for name, count in job.counts._asdict().items() if count),
     }
     if job.ending is not None:
-        facts["ended"] = _moment(job.ending.finished_at)
+        facts["ended"] = moment_text(job.ending.finished_at)
         if job.state is JobState.COMPLETED:
             facts["result"] = job.ending.result.decode()
         elif job.state is JobState.CANCELLED:
@@ -56,12 +55,14 @@ def _print_execution(execution: Execution) -> None:
         took = f" after {format_duration((execution.finished_at - execution.started_at).total_seconds())}"
     error = f"{execution.error_type}: {execution.message}" if execution.error_type else execution.message
     click.echo(
-        f"\n{click.style(execution.outcome.value, bold=True)} {_moment(execution.finished_at)}{took}"
+        f"\n{click.style(execution.outcome.value, bold=True)} {moment_text(execution.finished_at)}{took}"
         f"{f' on {execution.worker}' if execution.worker else ''}{f': {error}' if error else ''}"
     )
     if execution.traceback:
         click.echo("\n".join(f"  {line}" for line in execution.traceback.rstrip().splitlines()))
 
 
-def _moment(value: datetime | None) -> str:
-    return "" if value is None else f"{value:%Y-%m-%d %H:%M:%S} UTC ({ago(value)})"
+def _schedule(job: JobInfo) -> str:
+    if job.schedule is None:
+        return ""
+    return f"{job.schedule}, {f'slot {moment_text(job.slot)}' if job.slot else 'started by hand'}"

@@ -216,6 +216,8 @@ def _info(
         dedup=dedup,
         waiting_for=max(0, int(blocking.split(b" ")[0])) if blocking else 0,
         version=parsed.version,
+        schedule=parsed.schedule,
+        slot=None if parsed.slot is None else moment(parsed.slot),
         specification=specification,
     )
 

@@ -61,6 +61,12 @@ KEYS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "outgoing": ("hash", "what is to be told to jobs of other queues"),
         "staging": ("zset", "flow|id of jobs of flows that are being added in parts"),
         "stagings": ("zset", "such flows by the time until which they must be complete"),
+        # Schedules.
+        "schedules": ("hash", "schedule -> what it starts, and when"),
+        "firings": ("hash", "schedule -> state, source, revision, revision of its times, slots fired, done up to"),
+        "fired": ("hash", "schedule -> what became of its latest slots"),
+        "upcoming": ("zset", "active schedules by the time of their next slot"),
+        "declaring": ("hash", "worker id -> the schedules that its code declares"),
         # Workers.
         "workers": ("zset", "worker ids by the end of their lease; -1 while they are being reaped"),
         "worker_info": ("hash", "worker id -> host, process, what it does"),
@@ -73,7 +79,7 @@ KEYS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "paused, limited: the line is held; token: the last given; sequence, turn, plain: the order of the backlog",
         ),
         "waiters": ("set", "ids whose end somebody waits for"),
-        "control": ("channel", "promote; relay; cancel <id>"),
+        "control": ("channel", "promote; relay; schedule; cancel <id>"),
         "finished": ("channel", "finished:<id>: how the job ended"),
     }
 )

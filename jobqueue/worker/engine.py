@@ -32,6 +32,7 @@ from jobqueue.worker.reaper import Reaper
 from jobqueue.worker.relayer import Relayer
 from jobqueue.worker.runner import UNREADABLE, Runner
 from jobqueue.worker.running import Running
+from jobqueue.worker.scheduler import Scheduler
 from jobqueue.worker.slots import Slots
 from jobqueue.worker.unparker import Unparker
 from jobqueue.worker.waiter import Waiter
@@ -130,6 +131,12 @@ class Engine:
         known = [*((name, task.fingerprint) for task in jobs for name in task.names), (UNREADABLE, __version__)]
         versions = {name: task.settings.version for task in jobs for name in task.names}
         self._relayer = Relayer(self._queues, jobs.keys, self._client, log)
+        self._scheduler = Scheduler(
+            {keys: jobs.scheduled(keys) for keys in self._queues},
+            worker=lambda: self._membership.id,
+            client=self._client,
+            log=log,
+        )
         self._unparker = Unparker(
             self._queues,
             known,
@@ -145,6 +152,7 @@ class Engine:
             self._promoter,
             self._unparker,
             self._relayer,
+            self._scheduler,
             Reaper(
                 self._queues,
                 lease=settings.lease,
@@ -159,6 +167,7 @@ class Engine:
                 cancel=self._cancel,
                 promote=self._promoter.wake,
                 relay=self._relayer.wake,
+                schedule=self._scheduler.wake,
                 missed=self._messages_missed,
                 log=log,
             ),
@@ -330,6 +339,7 @@ class Engine:
         self._membership.suspect()
         self._promoter.wake()
         self._relayer.wake()
+        self._scheduler.wake()
 
     def _trouble(self, error: ServerError | None) -> None:
         self._troubled_at = time.monotonic()

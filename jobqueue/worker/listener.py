@@ -32,6 +32,7 @@ class Listener(Loop):
         cancel: Callable[[QueueKeys, str], None],
         promote: Callable[[], None],
         relay: Callable[[], None],
+        schedule: Callable[[], None],
         missed: Callable[[], None],
         log: WorkerLog,
     ) -> None:
@@ -43,6 +44,7 @@ class Listener(Loop):
             cancel: is called with a job that is to stop.
             promote: is called when a job may be due earlier than was known.
             relay: is called when jobs have ended that others depend on.
+            schedule: is called when a schedule may have a slot earlier than was known.
             missed: is called when messages may have been missed.
             log: is told of trouble.
         """
@@ -52,6 +54,7 @@ class Listener(Loop):
         self._cancel = cancel
         self._promote = promote
         self._relay = relay
+        self._schedule = schedule
         self._missed = missed
         self._redis: Any = None
         self._messages: Any = None
@@ -89,6 +92,8 @@ class Listener(Loop):
             self._promote()
         elif verb == "relay":
             self._relay()
+        elif verb == "schedule":
+            self._schedule()
 
     async def _close(self) -> None:
         messages, connection = self._messages, self._redis

@@ -101,6 +101,26 @@ class WorkerLog:
             queue, job_id, parked.reason,
         )  # fmt: skip
 
+    def schedule_retired(self, queue: str, schedule: str) -> None:
+        """A schedule has vanished from the code."""
+        self._logger.info("queue %s: schedule %s is retired: no worker that runs declares it any more", queue, schedule)
+
+    def schedule_unreadable(self, queue: str, schedule: str, error: ValueError) -> None:
+        """A schedule cannot be understood here."""
+        self._logger.warning(
+            "queue %s: schedule %s is left to other workers: %s. Was it put by a newer version?", queue, schedule, error
+        )
+
+    def slot_refused(self, queue: str, schedule: str) -> None:
+        """There is no room for the job of a slot."""
+        self._logger.warning("queue %s is full: the slot of schedule %s is tried again", queue, schedule)
+
+    def slot_skipped(self, queue: str, schedule: str, job: str) -> None:
+        """A slot was dropped."""
+        self._logger.info(
+            "queue %s: a slot of schedule %s is skipped, because its job %s has not ended", queue, schedule, job
+        )
+
     def superseded(self, job: JobContext, outcome: Outcome) -> None:
         """The outcome came too late."""
         self._job(

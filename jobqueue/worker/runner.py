@@ -133,6 +133,7 @@ class Runner:
             deadline=None if terms.timeout is None else moment(now) + timedelta(seconds=terms.timeout),
             spoke=spoke,
             key=specification.key,
+            slot=None if specification.slot is None else moment(specification.slot),
             bonds=self._jobs.job,
         )
         running = Running(claimed, context, terms, on_end)

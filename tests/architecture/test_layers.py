@@ -16,6 +16,8 @@ PACKAGE = Path(jobqueue.__file__).parent
 LAYERS = [
     "errors version",
     "durations names",
+    "cron",
+    "schedule",
     "batch dedup limits signals",
     "versions",
     "job retention retry signature",
@@ -27,7 +29,7 @@ LAYERS = [
     "context",
     "events handle middleware",
     "task",
-    "flow queue taskset",
+    "flow queue schedules taskset",
     "declarations delivery",
     "app",
     "jobqueue",

@@ -33,6 +33,13 @@ ESSENTIAL = {
         "cancelled: the wrong file",
     ],
     "thumbnails": ["bridge: 32 x 16", "killed: the job took longer than its timeout of 0.5 s"],
+    "recurring": [
+        "two beats, 0.5 s apart",
+        "it would fire at Fri 27 Mar 09:00, 08:00 UTC",
+        "it would fire at Mon 30 Mar 09:00, 07:00 UTC",
+        "now: the report of acme",
+        "paused: paused",
+    ],
     "webhooks": [
         "plain: 200 at attempt 1, 0 failures, 0 snoozes",
         "too-many: 200 at attempt 2, 1 failures, 0 snoozes",

@@ -140,9 +140,7 @@ def test_deep_flows_are_no_problem(note, jobs, counter):
 
 def test_a_flow_in_one_queue_of_moderate_size_is_one_call(note, jobs):
     keys = jobs.keys("default")
-    _, _, levels = levels_of(
-        chord([note.draft(f"{number}") for number in range(49)], note.draft("last")), jobs._new_job
-    )
+    _, _, levels = levels_of(chord([note.draft(f"{number}") for number in range(49)], note.draft("last")), jobs.new_job)
     steps = flow_delivery(levels, "flow", ())
     assert [call.name for call in next(steps)] == ["add_steered"]
     assert list(levels[-1]) == [keys]
@@ -154,7 +152,7 @@ def test_a_flow_whose_producer_dies_in_the_middle_never_starts_and_is_cleared_aw
     _, _, levels = levels_of(
         chord([note.using(queue=queue).draft(f"{number}") for number in range(70) for queue in ("default", "other")],
               note.draft("last")),
-        jobs._new_job,
+        jobs.new_job,
     )  # fmt: skip
     steps = flow_delivery(levels, "flow", ())
     step = next(steps)

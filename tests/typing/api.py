@@ -15,9 +15,11 @@ from jobqueue import (
     Batch,
     CallNext,
     Cancel,
+    Cron,
     Dedup,
     Dependency,
     Draft,
+    Every,
     Exponential,
     Flow,
     Group,
@@ -39,6 +41,7 @@ from jobqueue import (
     Retention,
     Retry,
     RetryAfter,
+    Schedule,
     Snooze,
     Task,
     TaskSet,
@@ -611,3 +614,17 @@ def close_pool() -> None: ...
 
 
 jobs.on(5)  # wrong: no name of an event
+
+
+@jobs.task(schedule=[Cron("0 9 * * mon-fri", tz="Europe/Paris"), Schedule(Every(minutes=5), id="often", missed=3)])
+def recurring(tenant: str = "all") -> int:
+    return len(tenant)
+
+
+def schedules() -> None:
+    info = jobs.schedules.upsert("acme", recurring.draft("acme"), Schedule(Every(seconds=5), overlap="skip"))
+    assert_type(info.next_at, datetime | None)
+    assert_type(jobs.schedules.pause("acme"), bool)
+    jobs.schedules.upsert("acme", recurring.draft(5), Every(seconds=5))  # wrong: "int"
+    jobs.schedules.upsert("acme", recurring.draft(), Schedule(Every(seconds=5), overlap="wait"))  # wrong: "wait"
+    jobs.schedules.upsert("acme", recurring.draft(), "0 9 * * *")  # wrong: "str"

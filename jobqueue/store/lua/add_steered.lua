@@ -6,7 +6,6 @@ begin and end, and how many they are), `after=POLICY:QUEUE/ID,...` with the poli
 
 @key jobs hash
 @key stagings zset
-@key dedup hash
 @arg whole int 1 if all or none of them are to be added
 @arg flow str empty; or the id of a flow that is added in parts, whose jobs wait for its commit
 @arg patience int milliseconds after which such a flow is given up
@@ -19,9 +18,8 @@ begin and end, and how many they are), `after=POLICY:QUEUE/ID,...` with the poli
 --@include digits
 --@include queue_of
 --@include steering_of
---@include room
---@include deduplicate
---@include enroll
+--@include refused
+--@include accept
 --@include bell
 --@include pass_on
 local ms, micro = clock(now)
@@ -43,36 +41,19 @@ for index, id in ipairs(ids) do
   seen[id] = true
 end
 
--- All are asked before any drops jobs: nobody loses a job for one that is refused then.
-local function refused(counts)
-  for _, drop in ipairs({false, true}) do
-    for scope, count in pairs(counts) do
-      local wait = room(key, scope, count, drop, ms)
-      if wait then
-        return wait
-      end
-    end
-  end
-  return nil
-end
-
-local function counted(counts, steer)
-  counts.queue = (counts.queue or 0) + 1
-  if steer.key then
-    counts['key:' .. steer.key] = (counts['key:' .. steer.key] or 0) + 1
-  end
-  return counts
-end
-
 local reply = {}
 if whole == 1 then
   local counts = {}
   for index in ipairs(ids) do
     if not present[index] then
-      counted(counts, steering[index])
+      counts.queue = (counts.queue or 0) + 1
+      local each = steering[index].key and 'key:' .. steering[index].key
+      if each then
+        counts[each] = (counts[each] or 0) + 1
+      end
     end
   end
-  local wait = refused(counts)
+  local wait = refused(key, counts, ms)
   if wait then
     return {ids[1], 'full', digits(wait)}
   end
@@ -81,31 +62,13 @@ end
 seen = {}
 for index, id in ipairs(ids) do
   local specification, due = ARGV[rest + index * 4 - 3], ARGV[rest + index * 4 - 2]
-  local text = '{"at":' .. digits(ms) .. ',' .. string.sub(specification, 2)
-  local stands, waits_for, wait
-  local absorbed = redis.call('HGET', key.dedup, '=' .. id)
-  if present[index] or seen[id] then
+  local verdict, stands = accept(key, id, specification, due, steering[index], present[index] or seen[id], whole == 0, flow, ms)
+  if verdict then
     reply[#reply + 1] = id
-    reply[#reply + 1] = 'existed'
-    reply[#reply + 1] = id
-  elseif absorbed then
-    reply[#reply + 1] = id
-    reply[#reply + 1] = 'duplicate'
-    reply[#reply + 1] = string.match(absorbed, '^%S+')
-  else
-    stands, waits_for = deduplicate(key, id, text, steering[index], ms)
-    if not stands and whole == 0 then
-      wait = refused(counted({}, steering[index]))
-    end
-    if stands or wait then
-      reply[#reply + 1] = id
-      reply[#reply + 1] = stands and 'duplicate' or 'full'
-      reply[#reply + 1] = stands or digits(wait)
-    else
-      seen[id] = true
-      enroll(key, id, text, due, steering[index], waits_for, flow, ms)
-    end
+    reply[#reply + 1] = verdict
+    reply[#reply + 1] = stands
   end
+  seen[id] = verdict ~= 'full' and verdict ~= 'duplicate'
 end
 
 if flow ~= '' then

@@ -9,6 +9,7 @@ is taken back by a later call.
 @key workers zset
 @key worker_info hash
 @key tombstones zset
+@key declaring hash
 @arg worker str
 @arg force int 1 reaps a worker whose lease is live: its process is known to be gone
 @arg outcome str lost or interrupted
@@ -64,6 +65,7 @@ if lease ~= 0 then
   if cursor == '0' then
     redis.call('ZREM', key.workers, worker)
     redis.call('HDEL', key.worker_info, worker)
+    redis.call('HDEL', key.declaring, worker)
     redis.call('HDEL', key.claims, worker)
     redis.call('ZADD', key.tombstones, digits(ms), worker)
   end

@@ -1,0 +1,58 @@
+--[[ Start the job of a slot, and say which slot is next: if nobody else has done so since the schedule was read.
+So any number of schedulers may try, and one of them does it.
+
+@key firings hash
+@key upcoming zset
+@arg schedule str
+@arg head str as it was read
+@arg since str the slot up to which all is done then, in milliseconds
+@arg next str the slot to wait for, in milliseconds; empty if the schedule has ended
+@arg limit int how many slots fire in all; 0 for no limit
+@arg missed str empty, or the first slot that was missed and is not made up for
+@arg slot str in milliseconds; empty if none fires
+@arg overlap str allow, skip, queue_one or cancel_running
+@arg id str of its job
+@arg specification str
+@arg due str as for add
+@arg steering str as for add_steered
+@repeat safe
+@returns {what became of the slot, the job, the head after it}; {`changed`} if somebody else was first; {`full`,
+  milliseconds after which to try again} if there is no room for the job, and nothing was done ]]
+--@include clock
+--@include start_slot
+--@include slot_log
+--@include bell
+--@include pass_on
+local ms, micro = clock(now)
+if redis.call('HGET', key.firings, schedule) ~= head then
+  return {'changed'}
+end
+local state, source, revision, times, count = string.match(head, '^(%S+) (%S+) (%S+) (%S+) (%S+)')
+if state ~= 'active' then
+  return {'changed'}
+end
+local kind, detail = 'none', ''
+if slot ~= '' then
+  kind, detail = start_slot(key, schedule, 'fired', overlap, id, specification, due, steering, ms)
+  if kind == 'full' then
+    return {kind, detail}
+  end
+end
+if missed ~= '' then
+  slot_log(key, schedule, 'missed', missed, '-', ms)
+end
+if slot ~= '' then
+  slot_log(key, schedule, kind, slot, detail, ms)
+  count = kind == 'skipped' and count or count + 1
+end
+if next == '' or limit > 0 and tonumber(count) >= limit then
+  state = 'ended'
+  redis.call('ZREM', key.upcoming, schedule)
+else
+  redis.call('ZADD', key.upcoming, next, schedule)
+end
+local text = table.concat({state, source, revision, times, count, since}, ' ')
+redis.call('HSET', key.firings, schedule, text)
+pass_on(key, 100, ms)
+bell(key, micro)
+return {kind, detail, text}
