@@ -58,6 +58,7 @@ if typing.TYPE_CHECKING:
         UnknownOption,
         UnknownTask,
         UnreadableResult,
+        WorkerNotFound,
     )
     from jobqueue.events import JobEnded, JobEvent, JobStarted
     from jobqueue.flow import Flow, Group, chain, chord, group
@@ -71,9 +72,11 @@ if typing.TYPE_CHECKING:
     from jobqueue.schedule import Every, Schedule
     from jobqueue.schedules import Schedules
     from jobqueue.signals import Cancel, RateLimited, RetryAfter, Snooze, WaitFor
+    from jobqueue.store.inspect import WorkerInfo
     from jobqueue.store.schedules import ScheduleInfo, Slot
     from jobqueue.task import AsyncTask, Draft, SyncTask, Task
     from jobqueue.taskset import TaskSet
+    from jobqueue.workers import Workers
 
 __all__ = [
     "After",
@@ -149,6 +152,9 @@ __all__ = [
     "UnknownTask",
     "UnreadableResult",
     "WaitFor",
+    "WorkerInfo",
+    "WorkerNotFound",
+    "Workers",
     "__version__",
     "chain",
     "chord",
@@ -170,7 +176,8 @@ _HOMES = {
         " InvalidURL JobCancelled JobConflict JobExpired JobFailed JobNotFound JobQueueError JobTimeout NotInsideJob"
         " PayloadTooLarge QueueFull ResultTimeout ScheduleConflict ScheduleNotFound"
         " ServerError ServerFull ServerRefused ServerUnavailable"
-        " TaskAlreadyDefined TaskNotIncluded UnknownDependency UnknownOption UnknownTask UnreadableResult"
+        " TaskAlreadyDefined TaskNotIncluded UnknownDependency UnknownOption UnknownTask"
+        " UnreadableResult WorkerNotFound"
     ),
     "events": "JobEnded JobEvent JobStarted",
     "flow": "Flow Group chain chord group",
@@ -184,9 +191,11 @@ _HOMES = {
     "schedule": "Every Schedule",
     "schedules": "Schedules",
     "signals": "Cancel RateLimited RetryAfter Snooze WaitFor",
+    "store.inspect": "WorkerInfo",
     "store.schedules": "ScheduleInfo Slot",
     "task": "AsyncTask Draft SyncTask Task",
     "taskset": "TaskSet",
+    "workers": "Workers",
 }
 
 if not typing.TYPE_CHECKING:

@@ -40,6 +40,7 @@ from jobqueue.store.schedules import Definition
 from jobqueue.store.server import server_at
 from jobqueue.task import Draft, Task
 from jobqueue.taskset import TaskSet
+from jobqueue.workers import Workers
 
 _ByQueue = dict[QueueKeys, list[NewJob]]
 
@@ -179,6 +180,11 @@ class JobQueue(TaskSet):
     def schedules(self) -> Schedules:
         """The schedules: to put, list, pause, resume, trigger, backfill and remove them."""
         return Schedules(self, self.connections, self.settings.prefix)
+
+    @property
+    def workers(self) -> Workers:
+        """The workers: to list them, and tell them to take no more jobs, to stop or to restart."""
+        return Workers(self.connections, self.settings.prefix)
 
     def scheduled(self, keys: QueueKeys) -> Mapping[str, Definition]:
         """Return the schedules of a queue that tasks declare, by id: for workers.

@@ -18,6 +18,7 @@
     ├── JobNotFound              (LookupError) no job has this id: it never existed, or was removed or pruned
     ├── ScheduleNotFound         (LookupError) there is no schedule of this id
     ├── ScheduleConflict         the schedule is in the code of an application, and is changed there
+    ├── WorkerNotFound           (LookupError) no live worker has this id
     ├── JobConflict              the job is not in a state in which this can be done
     ├── JobFailed                the result was asked of a job that failed
     ├── JobCancelled             the result was asked of a job that was cancelled
@@ -137,6 +138,10 @@ class ScheduleNotFound(JobQueueError, LookupError):
 
 class ScheduleConflict(JobQueueError):
     """The schedule is in the code of an application, and is changed there."""
+
+
+class WorkerNotFound(JobQueueError, LookupError):
+    """No live worker has this id."""
 
 
 class JobConflict(JobQueueError):

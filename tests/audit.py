@@ -176,6 +176,8 @@ def schedule_problems(space: Keyspace) -> list[str]:
     active = {name for name, head in space["firings"].items() if head.startswith("active ")}
     if set(space["upcoming"]) != active:
         found.append(f"not each active schedule has a next slot: {set(space['upcoming']) ^ active}")
+    if set(space["orders"]) - set(space["worker_info"]):
+        found.append(f"orders for workers that are gone: {set(space['orders']) - set(space['worker_info'])}")
     if set(space["declaring"]) - set(space["worker_info"]):
         found.append(f"workers declare schedules that are gone: {set(space['declaring']) - set(space['worker_info'])}")
     return found

@@ -24,6 +24,7 @@ _COMMANDS = {
     "status": "Show queues and workers.",
     "task": "Switch tasks off and on again.",
     "worker": "Run the jobs of an application.",
+    "workers": "List workers, and let them take no more jobs, stop or restart.",
 }
 
 

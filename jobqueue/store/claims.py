@@ -5,7 +5,7 @@ The protocol, and why it loses nothing, is explained in ``docs/concepts.md`` and
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic_core import to_json
 
@@ -90,10 +90,12 @@ class Pulse:
 
     Attributes:
         live: whether the worker still has a lease. If not, its jobs are no longer its own.
+        order: what the worker is told to do; empty for nothing.
         cancelling: the active jobs of the queue that were asked to stop, whoever runs them.
     """
 
     live: bool
+    order: str
     cancelling: tuple[str, ...]
 
 
@@ -126,6 +128,11 @@ def register(keys: QueueKeys, worker: str, lease: float, info: dict[str, Any]) -
 def heartbeat(keys: QueueKeys, worker: str, lease: float) -> Call[Pulse]:
     """Renew the lease of a worker."""
     return run_script(script("heartbeat"), keys, (worker, _ms(lease)), _pulse)
+
+
+def order(keys: QueueKeys, worker: str, verb: Literal["quiet", "stop", "restart"]) -> Call[bool]:
+    """Tell a worker to take no more jobs, to stop or to restart; the reply is whether there is such a worker."""
+    return run_script(script("order"), keys, (worker, verb), bool)
 
 
 def blocking_move(keys: QueueKeys, worker: str, timeout: float, knows_blmove: bool) -> tuple[Argument, ...]:
@@ -279,7 +286,7 @@ def _ms(duration: float) -> int:
 
 
 def _pulse(reply: Any) -> Pulse:
-    return Pulse(bool(reply[0]), tuple(job_id.decode() for job_id in reply[1::2]))
+    return Pulse(bool(reply[0]), reply[1].decode(), tuple(job_id.decode() for job_id in reply[2::2]))
 
 
 def _answer(reply: Any) -> Answer:

@@ -29,6 +29,7 @@ class WorkerInfo:
         concurrency: how many jobs it runs at once.
         started_at: when it started, by its own clock.
         tasks: the names of the tasks it knows.
+        order: what it was told to do: ``"quiet"``, ``"stop"``, ``"restart"``, or nothing.
     """
 
     id: str
@@ -39,6 +40,7 @@ class WorkerInfo:
     concurrency: int
     started_at: datetime | None
     tasks: tuple[str, ...]
+    order: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,12 +246,12 @@ def _overview(queue: str, reply: Any) -> QueueInfo:
         },
         parked=parked,
         oldest_waiting=None if created_at is None else moment(created_at),
-        workers=tuple(_worker(*entry) for entry in zip(*[iter(workers)] * 3, strict=True)),
+        workers=tuple(_worker(*entry) for entry in zip(*[iter(workers)] * 4, strict=True)),
         now=moment(int(now)),
     )
 
 
-def _worker(worker_id: bytes, lease: bytes, info: bytes) -> WorkerInfo:
+def _worker(worker_id: bytes, lease: bytes, info: bytes, order: bytes) -> WorkerInfo:
     members = from_json(info)
     started = members.get("started")
     return WorkerInfo(
@@ -261,6 +263,7 @@ def _worker(worker_id: bytes, lease: bytes, info: bytes) -> WorkerInfo:
         concurrency=members.get("concurrency", 0),
         started_at=None if started is None else moment(started),
         tasks=tuple(members.get("tasks", ())),
+        order=order.decode(),
     )
 
 

@@ -71,6 +71,7 @@ KEYS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "workers": ("zset", "worker ids by the end of their lease; -1 while they are being reaped"),
         "worker_info": ("hash", "worker id -> host, process, what it does"),
         "tombstones": ("zset", "worker ids that are dead, by the time they were reaped"),
+        "orders": ("hash", "worker id -> what it is told to do: quiet, stop, restart"),
         "claims": ("hash", "worker id -> its last request and what it was answered"),
         "inbox": ("list", "one per worker: ids that BLMOVE has handed to it"),
         # The rest.
@@ -79,7 +80,7 @@ KEYS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "paused, limited: the line is held; token: the last given; sequence, turn, plain: the order of the backlog",
         ),
         "waiters": ("set", "ids whose end somebody waits for"),
-        "control": ("channel", "promote; relay; schedule; cancel <id>"),
+        "control": ("channel", "promote; relay; schedule; order; cancel <id>"),
         "finished": ("channel", "finished:<id>: how the job ended"),
     }
 )

@@ -9,6 +9,7 @@ all processes of a service are signalled, each hears of it twice. What goes back
     {"ready": true}              it takes jobs
     {"failed": TEXT}             it cannot start, and why
     {"replace": TEXT}            it ends, and wants to be replaced, and why
+    {"dismissed": true}          it ends, and nobody is to take its place: an operator has told it to stop
     {"done": true}               it ends, and holds nothing any more
 
 When the socket is closed, the supervisor is dead, and the process stops as if it had been told to.
@@ -117,6 +118,11 @@ class SupervisedWorker(Worker):
     def crash(self) -> NoReturn:
         """See ``Supervision``."""
         end(EXIT_FAILED)
+
+    def dismiss(self) -> None:
+        """See ``Supervision``."""
+        self.say(dismissed=True)
+        self._stop()
 
     def say(self, **message: Any) -> None:
         """Send a message to the supervisor. If it is dead, nobody is interested."""

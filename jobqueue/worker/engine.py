@@ -64,6 +64,10 @@ class Supervision(Protocol):
         """End at once, as if killed: the jobs are lost."""
         ...
 
+    def dismiss(self) -> None:
+        """End as it does when it is told to stop, and say that no other is wanted in its place."""
+        ...
+
 
 class Engine:
     """The parts of a worker process.
@@ -76,6 +80,7 @@ class Engine:
         log: is told what happens.
         supervision: whoever replaces this process when it cannot go on; None if nobody does.
         failed: is told, if nobody does, what has gone wrong.
+        told_to_stop: is called, if nobody does, when an operator tells the worker to stop.
     """
 
     def __init__(
@@ -88,18 +93,21 @@ class Engine:
         log: WorkerLog,
         supervision: Supervision | None,
         failed: Callable[[BaseException], None],
+        told_to_stop: Callable[[], None],
     ) -> None:
         settings, server, now = jobs.settings, jobs.connections.server, jobs.connections.now
         self._jobs = jobs
         self._log = log
         self._supervision = supervision
         self._failed = failed
+        self._told_to_stop = told_to_stop
         self._queues = [jobs.keys(name) for name in queues]
         self._concurrency = concurrency
         self._started_up = False
         self._troubled_at = time.monotonic()
         self._changes = asyncio.Event()
         self._rejoining: asyncio.Task[None] | None = None
+        self._quieting: asyncio.Task[None] | None = None
 
         self._client = AsyncClient(server, patience=math.inf, now=now, trouble=self._trouble)
         self._beat_client = SyncClient(server, patience=settings.lease / 3, now=now)
@@ -124,6 +132,7 @@ class Engine:
             held=self._lease_held,
             lost=self._lease_lost,
             cancelling=self._cancel,
+            ordered=self._ordered,
             trouble=self._trouble,
         )
         self._pruner = Pruner(self._queues, settings.retention, self._client, log)
@@ -168,6 +177,7 @@ class Engine:
                 promote=self._promoter.wake,
                 relay=self._relayer.wake,
                 schedule=self._scheduler.wake,
+                order=self._membership.suspect,
                 missed=self._messages_missed,
                 log=log,
             ),
@@ -250,9 +260,9 @@ class Engine:
         self._log.stopping(self._running_count(), timeout)
         if self._rejoining is not None:
             await end(self._rejoining)
-        self._unparker.rest()
-        for consumer in self._consumers.values():
-            await consumer.shut()
+        if self._quieting is not None:
+            await self._quieting
+        await self._take_no_more()
         if not await self._until(self._all_done, timeout, hurry):
             self._log.hurrying(self._running_count())
             for running in self._running():
@@ -370,6 +380,23 @@ class Engine:
             self._log.server_trouble(error)  # the next heartbeat finds no lease, and this is tried again
         else:
             self._resume()
+
+    def _ordered(self, verb: str) -> None:
+        """Do what an operator has told the worker to do."""
+        self._log.ordered(verb)
+        if verb == "quiet" and self._quieting is None:
+            self._quieting = asyncio.create_task(self._take_no_more())
+        elif verb == "restart" and self._supervision is not None:
+            self._supervision.replace("it was told to restart")
+        elif verb == "stop" and self._supervision is not None:
+            self._supervision.dismiss()
+        elif verb in ("stop", "restart"):
+            self._told_to_stop()
+
+    async def _take_no_more(self) -> None:
+        self._unparker.rest()
+        for consumer in self._consumers.values():
+            await consumer.shut()
 
     def _broke(self, error: BaseException) -> None:
         """End a process whose machinery has failed, so that its jobs are counted as lost and run elsewhere."""

@@ -33,6 +33,7 @@ class Listener(Loop):
         promote: Callable[[], None],
         relay: Callable[[], None],
         schedule: Callable[[], None],
+        order: Callable[[], None],
         missed: Callable[[], None],
         log: WorkerLog,
     ) -> None:
@@ -45,6 +46,7 @@ class Listener(Loop):
             promote: is called when a job may be due earlier than was known.
             relay: is called when jobs have ended that others depend on.
             schedule: is called when a schedule may have a slot earlier than was known.
+            order: is called when a worker of the queue was told to do something.
             missed: is called when messages may have been missed.
             log: is told of trouble.
         """
@@ -55,6 +57,7 @@ class Listener(Loop):
         self._promote = promote
         self._relay = relay
         self._schedule = schedule
+        self._order = order
         self._missed = missed
         self._redis: Any = None
         self._messages: Any = None
@@ -94,6 +97,8 @@ class Listener(Loop):
             self._relay()
         elif verb == "schedule":
             self._schedule()
+        elif verb == "order":
+            self._order()
 
     async def _close(self) -> None:
         messages, connection = self._messages, self._redis

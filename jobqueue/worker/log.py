@@ -101,6 +101,11 @@ class WorkerLog:
             queue, job_id, parked.reason,
         )  # fmt: skip
 
+    def ordered(self, verb: str) -> None:
+        """An operator has told the worker to do something."""
+        means = {"quiet": "it takes no more jobs", "stop": "it stops", "restart": "it stops, to be replaced"}
+        self._logger.info("told to %s: %s", verb, means.get(verb, "which it does not understand"))
+
     def schedule_retired(self, queue: str, schedule: str) -> None:
         """A schedule has vanished from the code."""
         self._logger.info("queue %s: schedule %s is retired: no worker that runs declares it any more", queue, schedule)

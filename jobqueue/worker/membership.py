@@ -35,6 +35,7 @@ class Membership:
         held: Callable[[], None],
         lost: Callable[[], None],
         cancelling: Callable[[QueueKeys, str], None],
+        ordered: Callable[[str], None],
         trouble: Callable[[ServerError | None], None],
     ) -> None:
         """Make a membership.
@@ -49,6 +50,7 @@ class Membership:
             held: is called in the event loop with each heartbeat that has renewed the lease.
             lost: is called in the event loop when the lease is gone.
             cancelling: is called in the event loop with each active job of the queues that was asked to stop.
+            ordered: is called in the event loop with what operators tell the worker to do, once for each order.
             trouble: is called in the event loop when a heartbeat cannot be sent.
         """
         self.id = _worker_id()
@@ -61,7 +63,9 @@ class Membership:
         self._held = held
         self._lost = lost
         self._cancelling = cancelling
+        self._ordered = ordered
         self._trouble = trouble
+        self._order = ""
         self._beat_now = threading.Event()
         self._ending = False
         self._thread: threading.Thread | None = None
@@ -151,6 +155,9 @@ class Membership:
         for keys, pulse in zip(self._queues, pulses, strict=True):
             for job_id in pulse.cancelling:
                 self._cancelling(keys, job_id)
+            if pulse.order not in ("", self._order):
+                self._order = pulse.order
+                self._ordered(pulse.order)
 
 
 def _worker_id() -> str:

@@ -176,6 +176,8 @@ class Supervisor:
                 child.done = True
             elif "replace" in message:
                 child.replaced = True
+            elif "dismissed" in message:
+                slot.wanted = False
             elif "failed" in message:
                 self._log.failed_to_start(message["failed"])
             else:

@@ -156,6 +156,7 @@ class Worker:
             log=self._log,
             supervision=self._supervision,
             failed=self._failed,
+            told_to_stop=self._stop,
         )
         # The server may be away for long: a worker that is told to stop must not wait for it.
         await self._unless_stopped(self._engine.start(waiting=not self.burst))

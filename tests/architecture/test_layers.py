@@ -29,7 +29,7 @@ LAYERS = [
     "context",
     "events handle middleware",
     "task",
-    "flow queue schedules taskset",
+    "flow queue schedules taskset workers",
     "declarations delivery",
     "app",
     "jobqueue",

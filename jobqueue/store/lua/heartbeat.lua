@@ -3,20 +3,21 @@ after an outage of the server the living go on with what they hold.
 
 @key workers zset
 @key cancelling hash
+@key orders hash
 @arg worker str
 @arg lease int milliseconds
 @flags allow-oom
 @repeat safe
-@returns {1 if the lease is live else 0, ids of active jobs that were asked to stop and why: id, reason, ...} ]]
+@returns {1 if the lease is live else 0, what the worker is told to do or empty, ids of active jobs that were asked to stop and why: id, reason, ...} ]]
 --@include clock
 --@include digits
 local ms = clock(now)
 local score = tonumber(redis.call('ZSCORE', key.workers, worker) or -1)
 if score < 0 then
-  return {0}
+  return {0, ''}
 end
 redis.call('ZADD', key.workers, digits(ms + lease), worker)
-local reply = {1}
+local reply = {1, redis.call('HGET', key.orders, worker) or ''}
 for _, text in ipairs(redis.call('HGETALL', key.cancelling)) do
   reply[#reply + 1] = text
 end

@@ -15,10 +15,11 @@
 @key worker_info hash
 @key backlog zset
 @key blocked zset
+@key orders hash
 @flags no-writes
 @repeat safe
 @returns {now, 1 if paused, waiting to start, parked, delayed, blocked, active, completed, failed, cancelled,
-  specification of the oldest job that waits, worker, lease, info, ...} ]]
+  specification of the oldest job that waits, worker, lease, info, what it is told to do, ...} ]]
 --@include clock
 --@include digits
 local ms = clock(now)
@@ -53,5 +54,6 @@ for at = 1, #workers, 2 do
   reply[#reply + 1] = workers[at]
   reply[#reply + 1] = workers[at + 1]
   reply[#reply + 1] = redis.call('HGET', key.worker_info, workers[at]) or '{}'
+  reply[#reply + 1] = redis.call('HGET', key.orders, workers[at]) or ''
 end
 return reply

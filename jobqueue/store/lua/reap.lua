@@ -10,6 +10,7 @@ is taken back by a later call.
 @key worker_info hash
 @key tombstones zset
 @key declaring hash
+@key orders hash
 @arg worker str
 @arg force int 1 reaps a worker whose lease is live: its process is known to be gone
 @arg outcome str lost or interrupted
@@ -66,6 +67,7 @@ if lease ~= 0 then
     redis.call('ZREM', key.workers, worker)
     redis.call('HDEL', key.worker_info, worker)
     redis.call('HDEL', key.declaring, worker)
+    redis.call('HDEL', key.orders, worker)
     redis.call('HDEL', key.claims, worker)
     redis.call('ZADD', key.tombstones, digits(ms), worker)
   end
