@@ -22,6 +22,7 @@ if typing.TYPE_CHECKING:
     from jobqueue.aggregate import Aggregate
     from jobqueue.app import JobQueue
     from jobqueue.batch import Batch
+    from jobqueue.configuration import Configuration
     from jobqueue.context import JobContext, current_batch, current_job
     from jobqueue.cron import Cron
     from jobqueue.dedup import Dedup
@@ -85,6 +86,7 @@ __all__ = [
     "Batch",
     "CallNext",
     "Cancel",
+    "Configuration",
     "Counts",
     "Cron",
     "Dedup",
@@ -167,6 +169,7 @@ _HOMES = {
     "aggregate": "Aggregate",
     "app": "JobQueue",
     "batch": "Batch",
+    "configuration": "Configuration",
     "context": "JobContext current_batch current_job",
     "cron": "Cron",
     "dedup": "Dedup",

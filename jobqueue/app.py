@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
-from typing import Any, TypeVar, overload
+from typing import Any, Self, TypeVar, overload
 
 from pydantic_core import PydanticSerializationError, to_json
 
+from jobqueue.configuration import Configuration
 from jobqueue.declarations import Declarations
 from jobqueue.delivery import delivery, flow_delivery, levels_of
 from jobqueue.errors import (
@@ -96,6 +97,28 @@ class JobQueue(TaskSet):
         self.connections = Connections(lambda: server_at(self.url), now)
         self.layers: list[Middleware] = []
         self.declarations = Declarations(self)
+
+    @classmethod
+    def configured(cls, configuration: Configuration | None = None) -> Self:
+        """Return an application as the environment and a file have it; see ``jobqueue.configuration``.
+
+        Args:
+            configuration: what they say; read here and now if it is left out.
+
+        Raises:
+            InvalidOption: a setting does not exist, or has a value that cannot work.
+        """
+        found = Configuration.find() if configuration is None else configuration
+        settings = found.settings()
+        return cls(
+            found.url,
+            prefix=settings.prefix,
+            queue=settings.queue,
+            retention=settings.retention,
+            max_payload=settings.max_payload,
+            lease=settings.lease,
+            max_lost=settings.max_lost,
+        )
 
     def __repr__(self) -> str:
         return f"<JobQueue {self.settings.prefix}: {len(self)} tasks>"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from jobqueue.cli.options import DATA_FOLDER
+from jobqueue.cli.options import DATA_FOLDER, setting
 from jobqueue.cli.servers import found_server
 from jobqueue.cli.worker import make_assignment, worker_options
 from jobqueue.worker.logging import set_up_logging
@@ -15,11 +15,11 @@ from jobqueue.worker.supervisor import Supervisor
 
 
 @click.command("dev")
-@click.argument("app", metavar="MODULE:NAME", envvar="JOBQUEUE_APP")
+@click.argument("app", metavar="MODULE:NAME", envvar="JOBQUEUE_APP", default=setting("app"))
 @worker_options
 @click.option("--reload/--no-reload", default=True, show_default=True, help="Restart when a Python file changes.")
 def command(
-    app: str,
+    app: str | None,
     queues: tuple[str, ...],
     processes: int,
     concurrency: int,

@@ -15,6 +15,7 @@ EXIT_UNREACHABLE = 3
 EXIT_INTERRUPTED = 130
 
 _COMMANDS = {
+    "config": "Show the configuration, and where it comes from.",
     "demo": "See it work: run real jobs on the files of a folder.",
     "dev": "Run an application's worker for development, with a server if none is there.",
     "enqueue": "Enqueue a job by the name of its task.",
@@ -68,8 +69,8 @@ class LazyGroup(Group):
 def cli(context: click.Context) -> None:
     """A background job queue on Redis.
 
-    The server is taken from --url, $JOBQUEUE_URL or $REDIS_URL; else it is one that `jobqueue dev` has started in this
-    folder; else redis://localhost:6379/0.
+    The server is taken from --url, $JOBQUEUE_URL, $REDIS_URL, jobqueue.toml or pyproject.toml; else it is one that
+    `jobqueue dev` has started in this folder; else redis://localhost:6379/0.
 
     Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 Redis cannot be reached, 130 interrupted.
     """

@@ -1,7 +1,6 @@
 """The options that many commands have, and what they open."""
 
 import functools
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from jobqueue.app import JobQueue
+from jobqueue.configuration import Configuration
 from jobqueue.durations import parse_duration
 from jobqueue.errors import InvalidOption
 from jobqueue.store.embedded import answers, socket_path, url_of
@@ -59,11 +59,28 @@ class Moment(click.ParamType[datetime]):
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def configuration() -> Configuration:
+    """Return what the environment and the file of this folder say; read once for a command."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return Configuration.find()
+    found: Configuration = context.find_root().meta.setdefault("jobqueue.configuration", None) or Configuration.find()
+    context.find_root().meta["jobqueue.configuration"] = found
+    return found
+
+
+def setting(name: str) -> Callable[[], Any]:
+    """Return the default of an option that can be configured: read when the option is not given."""
+    return lambda: getattr(configuration(), name)
+
+
 def connected(command: Command) -> Command:
     """Give a command the options --url and --prefix, and as first argument the application that they describe."""
 
     @click.option("-u", "--url", envvar="JOBQUEUE_URL", help="The Redis server.  [env: JOBQUEUE_URL, REDIS_URL]")
-    @click.option("--prefix", default="jq", envvar="JOBQUEUE_PREFIX", show_default=True, help="What keys begin with.")
+    @click.option(
+        "--prefix", default=setting("prefix"), envvar="JOBQUEUE_PREFIX", show_default="jq", help="What keys begin with."
+    )
     @functools.wraps(command)
     def wrapper(url: str | None, prefix: str, *args: Any, **kwargs: Any) -> Any:
         jobs = JobQueue(url or url_of_environment(), prefix=prefix)
@@ -103,8 +120,8 @@ def agree(question: str, yes: bool, otherwise: str) -> None:
 
 
 def url_of_environment() -> str | None:
-    """Return the URL that the environment names, else that of the server that `jobqueue dev` runs in this folder."""
-    return os.environ.get("JOBQUEUE_URL") or os.environ.get("REDIS_URL") or _running_embedded()
+    """Return the URL that is configured, else that of the server that `jobqueue dev` runs in this folder."""
+    return configuration().url or _running_embedded()
 
 
 def _running_embedded() -> str | None:

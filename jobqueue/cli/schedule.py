@@ -194,7 +194,7 @@ def add(
         click.echo(f"schedule {info.id}: {info.schedule.trigger}, next {moment_text(info.next_at) or '-'}")
 
 
-@command.command("pause")
+@command.command("pause", short_help="Let no slot of a schedule fire.")
 @click.argument("schedule_id", metavar="ID")
 @json_option
 @connected
@@ -203,7 +203,7 @@ def pause(jobs: JobQueue, schedule_id: str, as_json: bool) -> None:
     _report(schedule_id, "paused", jobs.schedules.pause(schedule_id), jobs.schedules.get(schedule_id), as_json)
 
 
-@command.command("resume")
+@command.command("resume", short_help="Let its slots fire again.")
 @click.argument("schedule_id", metavar="ID")
 @json_option
 @connected
@@ -225,7 +225,7 @@ def run(jobs: JobQueue, schedule_id: str, as_json: bool) -> None:
         click.echo(handle.id)
 
 
-@command.command("remove")
+@command.command("remove", short_help="Delete a schedule.")
 @click.argument("schedule_id", metavar="ID")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option

@@ -22,7 +22,7 @@ LAYERS = [
     "versions",
     "job retention retry signature",
     "dependencies outcome settings",
-    "steering",
+    "configuration steering",
     "aggregate",
     "options",
     "store store.*",

@@ -18,6 +18,7 @@ PUBLIC = [
     "Batch",
     "CallNext",
     "Cancel",
+    "Configuration",
     "Counts",
     "Cron",
     "Dedup",

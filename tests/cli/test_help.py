@@ -16,6 +16,12 @@ COMMANDS = [
     *[(name,) for name in _COMMANDS],
     *[("job", name) for name in ("list", "show", "retry", "cancel", "promote", "prioritize", "remove", "logs")],
     *[("queue", name) for name in ("list", "pause", "resume", "limit")],
+    *[
+        ("schedule", name)
+        for name in ("list", "show", "add", "pause", "resume", "run", "remove", "preview", "backfill")
+    ],
+    *[("workers", name) for name in ("list", "quiet", "stop", "restart")],
+    ("config", "show"),
     *[("task", name) for name in ("strike", "unstrike")],
 ]
 

@@ -11,6 +11,7 @@ import pytest
 from docs.pages import ROOT, click_commands, codes, read, section, table
 
 from jobqueue import After, Aggregate, Dedup, Exponential, JobQueue, Keep, Limits, RateLimit, Retention, Retry
+from jobqueue.configuration import PREFIX, default_of, names
 from jobqueue.dedup import DedupMode
 from jobqueue.dependencies import OnFailure
 from jobqueue.limits import OnFull
@@ -103,8 +104,8 @@ def test_the_command_line_of_workers():
         names, variable, default, _ = rows[name]
         assert set(codes(names)) == set(option.opts), name
         assert codes(variable) == ([option.envvar] if option.envvar else []), name
-        if not option.is_flag and option.default is not None and name != "--queues":
-            assert codes(default) == [str(option.default)], name
+        if not option.is_flag and name != "--queues":
+            assert codes(default) == [option.show_default], name
     ranges = {"--processes": "1 to 256", "--concurrency": "1 to 10,000"}
     for name, text in ranges.items():
         kind = options[name].type
@@ -115,14 +116,23 @@ def test_the_command_line_of_workers():
     assert of_dev == set(options) - {"--burst"}
 
 
-def test_environment_variables():
-    named = {codes(row[0])[0] for row in table(PAGE, "variable", "read by")}
-    source = "".join(path.read_text("utf-8") for path in (ROOT / "jobqueue").rglob("*.py"))
-    assert named == set(re.findall(r'"(JOBQUEUE_[A-Z_]+|REDIS_URL|NO_COLOR)"', source))
+def test_settings_of_the_environment_and_of_files():
+    rows = {codes(row[0])[0]: row for row in table(PAGE, "setting", "variable", "default")}
+    assert tuple(rows) == names()
+    for name, (_, variable, default, _) in rows.items():
+        assert codes(variable) == [PREFIX + name.upper()]
+        expected = default_of(name)
+        assert codes(default) == ([] if expected in (None, ()) else [str(expected)]), name
     declared = {
         parameter.envvar for command in click_commands().values() for parameter in command.params if parameter.envvar
     }
-    assert declared <= named
+    assert declared <= {PREFIX + name.upper() for name in names()}
+
+
+def test_all_variables_that_are_read_are_named():
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "jobqueue").rglob("*.py"))
+    for variable in re.findall(r'"(JOBQUEUE_[A-Z_]+[A-Z]|REDIS_URL|NO_COLOR)"', source):
+        assert f"`{variable}`" in PAGE or f"`${variable}`" in PAGE, variable
 
 
 def test_fixed_limits():
