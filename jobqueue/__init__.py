@@ -43,6 +43,7 @@ if typing.TYPE_CHECKING:
         NotInsideJob,
         PayloadTooLarge,
         QueueFull,
+        QueueInUse,
         ResultTimeout,
         ServerError,
         ServerFull,
@@ -112,6 +113,7 @@ __all__ = [
     "PayloadTooLarge",
     "Queue",
     "QueueFull",
+    "QueueInUse",
     "RateLimit",
     "RateLimited",
     "ResultTimeout",
@@ -151,7 +153,7 @@ _HOMES = {
     "errors": (
         "DependencyCycle EmbeddedServerError InvalidArguments InvalidJob InvalidName InvalidOption InvalidURL"
         " JobCancelled JobConflict JobExpired JobFailed JobNotFound JobQueueError JobTimeout NotInsideJob"
-        " PayloadTooLarge QueueFull ResultTimeout ServerError ServerFull ServerRefused ServerUnavailable"
+        " PayloadTooLarge QueueFull QueueInUse ResultTimeout ServerError ServerFull ServerRefused ServerUnavailable"
         " TaskAlreadyDefined TaskNotIncluded UnknownDependency UnknownOption UnknownTask UnreadableResult"
     ),
     "events": "JobEnded JobEvent JobStarted",

@@ -55,6 +55,7 @@ PUBLIC = [
     "PayloadTooLarge",
     "Queue",
     "QueueFull",
+    "QueueInUse",
     "RateLimit",
     "RateLimited",
     "ResultTimeout",
