@@ -84,7 +84,7 @@ def list_queues(jobs: JobQueue, as_json: bool) -> None:
     print_table(["QUEUE", "STATE", "JOBS", "WORKERS"], rows, right=["JOBS", "WORKERS"])
 
 
-@command.command("show")
+@command.command("show", short_help="Show everything about a queue.")
 @click.argument("name")
 @json_option
 @connected
