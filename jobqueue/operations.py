@@ -15,7 +15,7 @@ from jobqueue.fingerprint import UNKNOWN, fingerprint_of
 from jobqueue.job import Execution, JobInfo, JobState
 from jobqueue.limits import RateLimit
 from jobqueue.store import bulk, control, inspect, relay
-from jobqueue.store.bulk import BATCH, ErrorGroup
+from jobqueue.store.bulk import BATCH, CHANGED, ErrorGroup
 from jobqueue.store.call import Call
 from jobqueue.store.inspect import Listed, QueueInfo
 from jobqueue.store.keys import QueueKeys, queue_keys, registry
@@ -88,6 +88,10 @@ def states_of(where: Where, states: Iterable[Listed] | None, usual: Sequence[Lis
     """
     named = where.only("state")
     asked = set(states) if states is not None else set(STATES) if named is not None else set(usual)
+    if where.needs("error", "fingerprint", "failed_at"):
+        asked &= {"failed"}
+    elif where.needs("ended_at"):
+        asked &= set(_ENDED)
     return tuple(state for state in STATES if state in asked and (named is None or state in named))
 
 
@@ -245,7 +249,7 @@ class _Pace:
 
     def __init__(self, rate: RateLimit | None) -> None:
         self._interval = 0.0 if rate is None else rate.per / rate.limit
-        self.batch = BATCH if rate is None else max(1, min(BATCH, int(0.1 / self._interval)))
+        self.batch = CHANGED if rate is None else max(1, min(CHANGED, int(0.1 / self._interval)))
         self._due = time.monotonic()
 
     def wait(self) -> float:

@@ -135,6 +135,10 @@ class Where:
         """
         return None if self.root is None else _only(self.root, field)
 
+    def needs(self, *fields: str) -> bool:
+        """Tell whether only a job can meet the condition that has a value in one of some fields."""
+        return self.root is not None and _needs(self.root, fields)
+
     def between(self, field: str, now: datetime) -> tuple[datetime | None, datetime | None]:
         """Return the times between which a field must be, each None where there is no bound; see ``only``."""
         return (None, None) if self.root is None else _between(self.root, field, now)
@@ -418,6 +422,17 @@ def _only(node: Node, field: str) -> frozenset[str] | None:
             bound = [values for values in each if values is not None]
             return frozenset.union(*bound) if len(bound) == len(each) else None
     return None
+
+
+def _needs(node: Node, fields: tuple[str, ...]) -> bool:
+    match node:
+        case Comparison(field, operator, value):
+            return field in fields and operator != "!=" and value != ""
+        case And(parts):
+            return any(_needs(part, fields) for part in parts)
+        case Or(parts):
+            return all(_needs(part, fields) for part in parts)
+    return False
 
 
 def _between(node: Node, field: str, now: datetime) -> tuple[datetime | None, datetime | None]:

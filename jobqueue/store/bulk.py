@@ -14,6 +14,9 @@ from jobqueue.store.script import script
 BATCH = 100
 """How many jobs one call of a script takes."""
 
+CHANGED = 50
+"""How many jobs one call retries, removes or cancels: each of them is looked at from all sides."""
+
 EXAMPLES = 3
 """How many of the latest ids are read of each group of failed jobs."""
 
@@ -83,17 +86,17 @@ def outcome(keys: QueueKeys, job_id: str) -> Call[bytes]:
 
 
 def retry_many(keys: QueueKeys, state: JobState, ids: Sequence[str]) -> Call[int]:
-    """Let up to 100 jobs run again that are failed or cancelled; the reply is how many were in that state."""
+    """Let some jobs run again that are failed or cancelled; the reply is how many were in that state."""
     return run_script(script("retry_many"), keys, (state.value,), int, rest=ids)
 
 
 def remove_many(keys: QueueKeys, state: JobState, ids: Sequence[str]) -> Call[int]:
-    """Delete up to 100 jobs of a state; the reply is how many were in it."""
+    """Delete some jobs of a state; the reply is how many were in it."""
     return run_script(script("remove_many"), keys, (state.value,), int, rest=ids)
 
 
 def cancel_many(keys: QueueKeys, state: JobState, ids: Sequence[str], reason: str) -> Call[int]:
-    """Call up to 100 jobs of a state off; the reply is how many were in it."""
+    """Call some jobs of a state off; the reply is how many were in it."""
     return run_script(script("cancel_many"), keys, (state.value, to_json(reason)), int, rest=ids)
 
 

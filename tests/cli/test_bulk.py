@@ -175,7 +175,7 @@ MISTAKES = {
     "rate": (("failed", "retry", "--rate", "fast"), 2, ["rate 'fast'", "100/s"]),
     "ids and condition": (("job", "cancel", "j1", "-w", "task=a"), 2, ["either", "--where"]),
     "ids and dry run": (("job", "remove", "j1", "--dry-run"), 2, ["either", "--dry-run"]),
-    "neither": (("job", "cancel",), 2, ["IDs", "--where", "jobqueue job cancel --help"]),
+    "neither": (("job", "cancel"), 2, ["IDs", "--where", "jobqueue job cancel --help"]),
     "flow and condition": (("job", "cancel", "--flow", "-w", "task=a"), 2, ["--flow"]),
     "group and condition": (("failed", "list", "-g", "error", "-w", "task=a"), 2, ["--where"]),
     "group": (("failed", "list", "-g", "eror"), 2, ["'eror'", "'error'"]),
@@ -194,8 +194,8 @@ MISTAKES = {
     **{
         f"no server: {' '.join(words)}": ((*words, "-u", NOWHERE), 3, [NOWHERE, "not available"])
         for words in (
-            ("failed", "list"), ("failed", "list", "-g", "error"), ("failed", "retry", "-y"), ("failed", "remove", "-y"),
-            ("failed", "export"), ("job", "export"), ("job", "retry", "-w", "task=a"), ("queue", "show", "mail"),
+            ("failed", "list"), ("failed", "retry", "-y"), ("failed", "remove", "-y"), ("failed", "export"),
+            ("job", "export"), ("job", "retry", "-w", "task=a"), ("queue", "show", "mail"),
             ("queue", "drain", "mail", "-y"), ("queue", "clean", "mail", "-s", "failed", "-y"),
             ("queue", "obliterate", "mail", "-y"),
         )

@@ -236,6 +236,16 @@ def test_what_a_field_is_bound_to(text, field, expected):
     assert parse(text).only(field) == expected
 
 
+def test_what_a_job_needs_to_have():
+    needs = {text: parse(text).needs("error", "failed_at") for text in (
+        "", "error~x", "error=''", "error!=x", "not error~x", "failed_at>-1h", "task=a", "task=a and error~x",
+        "task=a or error~x", "error=x or failed_at<now",
+    )}  # fmt: skip
+    assert [text for text, needed in needs.items() if needed] == [
+        "error~x", "failed_at>-1h", "task=a and error~x", "error=x or failed_at<now",
+    ]  # fmt: skip
+
+
 def test_the_times_that_a_field_is_bound_to():
     one, two = NOW - timedelta(hours=2), NOW - timedelta(hours=1)
     for text, expected in [
