@@ -8,7 +8,7 @@ HERE = Path(__file__).parent
 
 if __name__ == "__main__":
     codes = []
-    for name in ("throughput", "latency", "kills", "control"):
+    for name in ("throughput", "latency", "kills", "control", "operations"):
         print(f"\n## {name}", flush=True)
         codes.append(subprocess.run([sys.executable, str(HERE / f"{name}.py")], check=False).returncode)
     sys.exit(max(codes))

@@ -46,6 +46,7 @@ if typing.TYPE_CHECKING:
         NotInsideJob,
         PayloadTooLarge,
         QueueFull,
+        QueueInUse,
         ResultTimeout,
         ScheduleConflict,
         ScheduleNotFound,
@@ -127,6 +128,7 @@ __all__ = [
     "PayloadTooLarge",
     "Queue",
     "QueueFull",
+    "QueueInUse",
     "RateLimit",
     "RateLimited",
     "ResultTimeout",
@@ -177,7 +179,7 @@ _HOMES = {
     "errors": (
         "DependencyCycle EmbeddedServerError InvalidArguments InvalidJob InvalidName InvalidOption InvalidSchedule"
         " InvalidURL JobCancelled JobConflict JobExpired JobFailed JobNotFound JobQueueError JobTimeout NotInsideJob"
-        " PayloadTooLarge QueueFull ResultTimeout ScheduleConflict ScheduleNotFound"
+        " PayloadTooLarge QueueFull QueueInUse ResultTimeout ScheduleConflict ScheduleNotFound"
         " ServerError ServerFull ServerRefused ServerUnavailable"
         " TaskAlreadyDefined TaskNotIncluded UnknownDependency UnknownOption UnknownTask"
         " UnreadableResult WorkerNotFound"

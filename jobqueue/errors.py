@@ -12,6 +12,7 @@
     │   ├── DependencyCycle      (ValueError) a job would wait for itself in the end
     │   └── TaskNotIncluded      the task belongs to a task set that no application has included
     ├── QueueFull                the queue or the key has as many jobs as its max_size allows
+    ├── QueueInUse               the queue is to be deleted, and workers serve it or jobs run
     ├── InvalidURL               (ValueError) a Redis URL that cannot be understood
     ├── TaskAlreadyDefined       two functions under one task name
     ├── UnknownTask              (LookupError) the application has no task of this name
@@ -103,6 +104,27 @@ class QueueFull(JobQueueError):
         total = self.refused + self.enqueued
         what = "the job was refused" if total == 1 else f"{self.refused} of {total} jobs were refused"
         return f"queue {self.queue!r} is full (max_size): {what}. Try again later, or raise the limit"
+
+
+class QueueInUse(JobQueueError):
+    """The queue is to be deleted, and workers serve it, or jobs run.
+
+    Attributes:
+        queue: the name of the queue.
+        active: how many jobs run.
+        workers: how many workers serve it.
+    """
+
+    def __init__(self, queue: str, active: int, workers: int) -> None:
+        super().__init__(queue, active, workers)
+        self.queue = queue
+        self.active = active
+        self.workers = workers
+
+    def __str__(self) -> str:
+        workers = f"{self.workers} worker{'' if self.workers == 1 else 's'}"
+        found = f"{workers} serve{'s' if self.workers == 1 else ''} it, and {self.active} of its jobs run"
+        return f"queue {self.queue!r} is in use: {found}. Stop the workers first, or force it"
 
 
 class InvalidURL(JobQueueError, ValueError):

@@ -256,6 +256,8 @@ class Execution:
         error_type: the name of the exception's class, if it failed.
         message: the exception's message, why it was cancelled, or what became of its worker.
         traceback: the exception's traceback as text, cut in the middle when it is long.
+        fingerprint: what is the same for the same error, if the job failed; see ``jobqueue.fingerprint``. Empty if it
+            was not written down.
     """
 
     outcome: OutcomeKind
@@ -267,6 +269,7 @@ class Execution:
     error_type: str = ""
     message: str = ""
     traceback: str = ""
+    fingerprint: str = ""
 
     @classmethod
     def parse(cls, text: bytes) -> "Execution":
@@ -282,6 +285,7 @@ class Execution:
                 error_type=body.get("type", ""),
                 message=body.get("message", ""),
                 traceback=body.get("traceback", ""),
+                fingerprint=body.get("fingerprint", ""),
             )
         return replace(record, message=body or "")
 

@@ -25,9 +25,15 @@ class ErrorText:
     message: str
     traceback: str = ""
 
-    def to_json(self) -> bytes:
-        """Return the JSON object that is stored."""
-        members = {"type": self.type, "message": self.message}
+    def to_json(self, fingerprint: str = "") -> bytes:
+        """Return the JSON object that is stored.
+
+        Args:
+            fingerprint: that of the error, for a job that has failed: the store has an index of them.
+        """
+        # The scripts look for it at the very beginning.
+        members = {"fingerprint": fingerprint} if fingerprint else {}
+        members |= {"type": self.type, "message": self.message}
         if self.traceback:
             members["traceback"] = self.traceback
         return to_json(members)

@@ -1,22 +1,27 @@
 """A queue: enqueue into it by name, pause it, look into it."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Literal, Protocol, TypedDict
 
 from typing_extensions import Unpack
 
+from jobqueue import operations
+from jobqueue.durations import seconds
 from jobqueue.errors import InvalidOption
 from jobqueue.handle import JobHandle, any_result
-from jobqueue.job import JobInfo
+from jobqueue.job import JobInfo, JobState
 from jobqueue.limits import LIMIT_NAMES, Limits, OnFull, RateLimit
 from jobqueue.names import check_key, check_name
+from jobqueue.operations import FailedGroup, Grouping, Progress, Steps, Verb
 from jobqueue.options import EnqueueOptions, check_known
 from jobqueue.store import control, inspect, jobs, rules
+from jobqueue.store.call import Call
 from jobqueue.store.connections import Connections
 from jobqueue.store.inspect import Listed, QueueInfo
 from jobqueue.store.keys import QueueKeys
 from jobqueue.task import Draft
+from jobqueue.where import parse
 
 PAGE = 100
 """How many jobs are read with one call when they are listed."""
@@ -235,6 +240,266 @@ class Queue:
             for job in page.jobs:
                 yield job
             cursor = page.cursor
+
+    def find(self, where: str = "", *, states: Iterable[Listed] | None = None) -> Iterator[JobInfo]:
+        """Read the jobs that meet a condition, in pages; jobs that come or leave meanwhile are no trouble.
+
+        Args:
+            where: the condition, such as ``"task=send and error~Timeout and failed_at>-2h"``; see ``jobqueue.where``.
+            states: where to look; all states if it is left out.
+
+        Raises:
+            InvalidOption: the condition cannot be understood.
+        """
+        steps = self._selection(where, states)
+        step = next(steps, None)
+        while step is not None:
+            if isinstance(step, Call):
+                step = operations.answered(steps, self._connections.run(step))
+            else:
+                yield from step
+                step = next(steps, None)
+
+    async def afind(self, where: str = "", *, states: Iterable[Listed] | None = None) -> AsyncIterator[JobInfo]:
+        """See ``find``."""
+        steps = self._selection(where, states)
+        step = next(steps, None)
+        while step is not None:
+            if isinstance(step, Call):
+                step = operations.answered(steps, await self._connections.arun(step))
+            else:
+                for job in step:
+                    yield job
+                step = next(steps, None)
+
+    def retry_all(
+        self,
+        where: str = "",
+        *,
+        states: Iterable[Listed] | None = None,
+        rate: RateLimit | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Let jobs run again that have failed, or were cancelled, with all their attempts; see ``JobHandle.retry``.
+
+        It goes in batches. One that fails again meanwhile is not retried again, and if this is interrupted, the same
+        call goes on with what is left.
+
+        Args:
+            where: which jobs; see ``find``.
+            states: in which states; the failed ones if neither this nor the condition says so.
+            rate: how many in a time; as fast as it can if it is left out.
+            progress: is told after each batch how many have been done.
+
+        Returns:
+            How many wait again. Those are left out whose deduplication key another job has by now.
+
+        Raises:
+            InvalidOption: the condition cannot be understood, or a job in one of the states cannot be retried.
+        """
+        return self._connections.follow(self._change("retry", where, states, "", rate, progress))
+
+    async def aretry_all(
+        self,
+        where: str = "",
+        *,
+        states: Iterable[Listed] | None = None,
+        rate: RateLimit | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """See ``retry_all``."""
+        return await self._connections.afollow(self._change("retry", where, states, "", rate, progress))
+
+    def remove_all(
+        self,
+        where: str = "",
+        *,
+        states: Iterable[Listed] | None = None,
+        rate: RateLimit | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Delete jobs and all that is kept of them, in batches; running ones stay.
+
+        Args:
+            where: which jobs; see ``find``.
+            states: in which states; in all but active if neither this nor the condition says so.
+            rate: see ``retry_all``.
+            progress: see ``retry_all``.
+
+        Returns:
+            How many were deleted.
+
+        Raises:
+            InvalidOption: the condition cannot be understood, or names active jobs.
+        """
+        return self._connections.follow(self._change("remove", where, states, "", rate, progress))
+
+    async def aremove_all(
+        self,
+        where: str = "",
+        *,
+        states: Iterable[Listed] | None = None,
+        rate: RateLimit | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """See ``remove_all``."""
+        return await self._connections.afollow(self._change("remove", where, states, "", rate, progress))
+
+    def cancel_all(
+        self,
+        where: str = "",
+        *,
+        states: Iterable[Listed] | None = None,
+        reason: str = "",
+        rate: RateLimit | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Call jobs off, in batches; see ``JobHandle.cancel``.
+
+        Args:
+            where: which jobs; see ``find``.
+            states: in which states; in all that are no end if neither this nor the condition says so.
+            reason: why, for those who look at the jobs later.
+            rate: see ``retry_all``.
+            progress: see ``retry_all``.
+
+        Returns:
+            How many were cancelled, or asked to stop.
+
+        Raises:
+            InvalidOption: the condition cannot be understood, or names jobs that have ended.
+        """
+        return self._connections.follow(self._change("cancel", where, states, reason, rate, progress))
+
+    async def acancel_all(
+        self,
+        where: str = "",
+        *,
+        states: Iterable[Listed] | None = None,
+        reason: str = "",
+        rate: RateLimit | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """See ``cancel_all``."""
+        return await self._connections.afollow(self._change("cancel", where, states, reason, rate, progress))
+
+    def failed_groups(self, by: Grouping = "error", *, most: int = 100) -> list[FailedGroup]:
+        """Return the failed jobs in groups, the largest first: from an index, however many there are.
+
+        Args:
+            by: what the jobs of a group have in common: ``"error"`` (see ``jobqueue.fingerprint``), ``"task"`` or
+                ``"queue"``.
+            most: how many groups.
+        """
+        return self._connections.follow(operations.error_groups([self._keys], by, most))
+
+    async def afailed_groups(self, by: Grouping = "error", *, most: int = 100) -> list[FailedGroup]:
+        """See ``failed_groups``."""
+        return await self._connections.afollow(operations.error_groups([self._keys], by, most))
+
+    def drain(self, *, delayed: bool = False, progress: Progress | None = None) -> int:
+        """Delete the jobs that wait, in batches, until there are none. Running ones go on.
+
+        They are deleted rather than cancelled, so that there is room in the server at once; ``cancel_all`` keeps a
+        record of each. Whoever waits for one is told, and so are the jobs that depend on it.
+
+        Args:
+            delayed: whether to delete delayed jobs as well.
+            progress: see ``retry_all``.
+
+        Returns:
+            How many were deleted.
+        """
+        return self._connections.follow(operations.drain(self._keys, delayed=delayed, progress=progress))
+
+    async def adrain(self, *, delayed: bool = False, progress: Progress | None = None) -> int:
+        """See ``drain``."""
+        return await self._connections.afollow(operations.drain(self._keys, delayed=delayed, progress=progress))
+
+    def clean(
+        self,
+        state: Literal["completed", "failed", "cancelled"],
+        *,
+        older_than: float | timedelta = 0,
+        keep: int = 0,
+        progress: Progress | None = None,
+    ) -> int:
+        """Delete jobs that have ended, in batches, the oldest first; the retention does so by itself.
+
+        Args:
+            state: which ones.
+            older_than: only those that ended this many seconds ago (or a ``timedelta``), or before.
+            keep: how many of the latest stay in any case.
+            progress: see ``retry_all``.
+
+        Returns:
+            How many were deleted.
+
+        Raises:
+            InvalidOption: a value cannot work.
+        """
+        return self._connections.follow(self._clean(state, older_than, keep, progress))
+
+    async def aclean(
+        self,
+        state: Literal["completed", "failed", "cancelled"],
+        *,
+        older_than: float | timedelta = 0,
+        keep: int = 0,
+        progress: Progress | None = None,
+    ) -> int:
+        """See ``clean``."""
+        return await self._connections.afollow(self._clean(state, older_than, keep, progress))
+
+    def obliterate(self, *, force: bool = False) -> int:
+        """Delete the queue with everything in it: jobs, limits, deduplication keys, what was paused.
+
+        It is paused first, so that nothing starts meanwhile; if this is interrupted it stays paused, and the same call
+        goes on. What is enqueued while it goes on is deleted too. Jobs of other queues that depend on one of it are
+        told that it was removed.
+
+        Args:
+            force: whether to do so although workers serve it, or jobs run. Those run on, and what becomes of them is
+                refused.
+
+        Returns:
+            How many jobs it had.
+
+        Raises:
+            QueueInUse: workers serve it, or jobs run.
+        """
+        return self._connections.follow(operations.obliterate(self._keys, force=force))
+
+    async def aobliterate(self, *, force: bool = False) -> int:
+        """See ``obliterate``."""
+        return await self._connections.afollow(operations.obliterate(self._keys, force=force))
+
+    def _selection(
+        self, where: str, states: Iterable[Listed] | None
+    ) -> Generator[Call[Any] | tuple[JobInfo, ...], Any, None]:
+        condition = parse(where)
+        return operations.select(self._keys, condition, operations.states_of(condition, states, operations.STATES))
+
+    def _change(
+        self,
+        verb: Verb,
+        where: str,
+        states: Iterable[Listed] | None,
+        reason: str,
+        rate: RateLimit | None,
+        progress: Progress | None,
+    ) -> Steps[int]:
+        condition = parse(where)
+        found = operations.possible(verb, condition, states)
+        return operations.change(self._keys, verb, condition, found, reason=reason, rate=rate, progress=progress)
+
+    def _clean(self, state: str, older_than: float | timedelta, keep: int, progress: Progress | None) -> Steps[int]:
+        if state not in ("completed", "failed", "cancelled"):
+            raise InvalidOption(f"clean() deletes completed, failed or cancelled jobs, not {state!r}")
+        if isinstance(keep, bool) or not isinstance(keep, int) or keep < 0:
+            raise InvalidOption(f"keep= of clean() must be a whole number from 0, not {keep!r}")
+        age = seconds(older_than, "older_than= of clean()")
+        return operations.clean(self._keys, JobState(state), age, keep, progress=progress)
 
 
 def _gate(key: str | None, task: str | None) -> str | None:

@@ -1,5 +1,6 @@
 """What must hold of the keys of a queue at any moment, whatever has been done to it."""
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -142,6 +143,7 @@ def problems(space: Keyspace) -> list[str]:
     if space["waiters"] & ended or space["waiters"] - jobs:
         found.append("somebody waits for jobs that have ended or are gone")
 
+    found += error_problems(space)
     parking = {member.rpartition("|")[2]: member.rpartition("|")[0] for member in space["parking"]}
     topics = {job: text.split(" ", 1)[0] for job, text in space["parked"].items()}
     if parking != topics:
@@ -181,6 +183,19 @@ def schedule_problems(space: Keyspace) -> list[str]:
     if set(space["declaring"]) - set(space["worker_info"]):
         found.append(f"workers declare schedules that are gone: {set(space['declaring']) - set(space['worker_info'])}")
     return found
+
+
+def error_problems(space: Keyspace) -> list[str]:
+    """Return what is wrong with the index of errors: each failed job is in it, under what its record says."""
+    expected = set()
+    for job, ended in space["failed"].items():
+        error = json.loads(space["outcomes"].get(job, "[0,0,0,0,0,{}]"))[5]
+        task = json.loads(space["jobs"].get(job, "{}")).get("task", "")
+        expected.add(f"{error.get('fingerprint', '-')}|{task}|{ended:013.0f}|{job}")
+    indexed = set(space["fingerprints"])
+    return (
+        [f"the failed jobs and the index of their errors differ: {expected ^ indexed}"] if expected != indexed else []
+    )
 
 
 def lane_problems(space: Keyspace, backlog: dict[str, str]) -> list[str]:

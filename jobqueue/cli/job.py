@@ -3,20 +3,25 @@
 import sys
 from collections.abc import Callable
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import click
 
 from jobqueue.app import JobQueue
+from jobqueue.cli.bulk import change, change_options, export, print_jobs, state_option, where_option
+from jobqueue.cli.confirm import agree
 from jobqueue.cli.main import EXIT_FAILED, Group, complain
-from jobqueue.cli.options import agree, connected, json_option
-from jobqueue.cli.output import ago, job_detail, job_members, listed_members, print_json, print_table, state_text
+from jobqueue.cli.options import connected, json_option
+from jobqueue.cli.output import job_members, listed_members, print_json
 from jobqueue.cli.page import print_job
 from jobqueue.cli.search import STATES, check_queue, find, handles, list_all
 from jobqueue.errors import JobConflict, JobNotFound
 from jobqueue.handle import JobHandle
 from jobqueue.job import JobState
+from jobqueue.limits import RateLimit
 from jobqueue.store.inspect import Listed
+from jobqueue.where import EVERY, Where
 
 queue_option = click.option("-q", "--queue", "queue", help="The queue, if more than one has a job of this id.")
 
@@ -47,11 +52,7 @@ def list_jobs(
     if not found:
         click.echo("no jobs")
         return
-    rows = [
-        [job.id, job.queue, job.task or "?", state_text(job.state.value), ago(job.created_at), job_detail(job)]
-        for job in found
-    ]
-    print_table(["ID", "QUEUE", "TASK", "STATE", "ENQUEUED", "DETAIL"], rows)
+    print_jobs(found)
     if len(first) > limit:
         click.echo(f"... the first {limit}; --limit shows more", err=True)
 
@@ -71,12 +72,31 @@ def show_job(jobs: JobQueue, job_id: str, queue: str | None, as_json: bool) -> N
 
 
 @command.command("retry", short_help="Let failed or cancelled jobs run again.")
-@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("job_ids", metavar="[ID]...", nargs=-1)
+@where_option
+@state_option
+@change_options
 @queue_option
 @json_option
 @connected
-def retry(jobs: JobQueue, job_ids: tuple[str, ...], queue: str | None, as_json: bool) -> None:
-    """Let failed or cancelled jobs run again, with all their attempts."""
+def retry(
+    jobs: JobQueue,
+    job_ids: tuple[str, ...],
+    where: Where | None,
+    states: tuple[Listed, ...],
+    dry_run: bool,
+    rate: RateLimit | None,
+    yes: bool,
+    queue: str | None,
+    as_json: bool,
+) -> None:
+    """Let failed or cancelled jobs run again, with all their attempts: those named, or those that meet a condition."""
+    if _many(job_ids, where, states, dry_run, rate):
+        change(
+            jobs, "retry", where or EVERY, queue=queue, states=states or None, dry_run=dry_run, rate=rate, yes=yes,
+            as_json=as_json,
+        )  # fmt: skip
+        return
 
     def do(handle: JobHandle[Any]) -> str:
         handle.retry()
@@ -90,15 +110,33 @@ def retry(jobs: JobQueue, job_ids: tuple[str, ...], queue: str | None, as_json: 
 @click.option("--key", help="All jobs of this key that have not ended, instead of ids; needs --queue.")
 @click.option("--flow", is_flag=True, help="The jobs that they wait for as well: the whole flow that ends in each.")
 @click.option("--reason", default="", help="Why, for those who look at the job later.")
+@where_option
+@state_option
+@change_options
 @queue_option
 @json_option
 @connected
 def cancel(
-    jobs: JobQueue, job_ids: tuple[str, ...], key: str | None, flow: bool, reason: str, queue: str | None, as_json: bool
+    jobs: JobQueue,
+    job_ids: tuple[str, ...],
+    key: str | None,
+    flow: bool,
+    reason: str,
+    where: Where | None,
+    states: tuple[Listed, ...],
+    dry_run: bool,
+    rate: RateLimit | None,
+    yes: bool,
+    queue: str | None,
+    as_json: bool,
 ) -> None:
-    """Call jobs off. Those that wait are cancelled at once; those that run are asked to stop."""
+    """Call jobs off: those named, those of a key, or those that meet a condition.
+
+    Those that wait are cancelled at once; those that run are asked to stop.
+    """
+    many = where is not None or bool(states) or dry_run or rate is not None
     if key is not None:
-        if job_ids or flow or queue is None:
+        if job_ids or flow or many or queue is None:
             raise click.UsageError("--key names the jobs of a queue: give --queue, and neither ids nor --flow")
         check_queue(jobs, queue)
         count = jobs.queue(queue).cancel_key(key, reason)
@@ -107,8 +145,14 @@ def cancel(
         else:
             click.echo(f"{count} job{'' if count == 1 else 's'} of key {key} cancelled or asked to stop")
         return
-    if not job_ids:
-        raise click.UsageError("name the jobs by their ids, or by --key")
+    if _many(job_ids, where, states, dry_run, rate):
+        if flow:
+            raise click.UsageError("--flow goes with ids", click.get_current_context())
+        change(
+            jobs, "cancel", where or EVERY, queue=queue, states=states or None, dry_run=dry_run, rate=rate, yes=yes,
+            as_json=as_json, reason=reason,
+        )  # fmt: skip
+        return
 
     def do(handle: JobHandle[Any]) -> str:
         cancelled = handle.cancel(reason, dependencies=flow)
@@ -155,22 +199,57 @@ def prioritize(jobs: JobQueue, job_id: str, priority: int, queue: str | None, as
     _each(handles(jobs, [job_id], queue), do, as_json)
 
 
-@command.command("remove")
-@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@command.command("remove", short_help="Delete jobs and all that is kept of them.")
+@click.argument("job_ids", metavar="[ID]...", nargs=-1)
+@where_option
+@state_option
+@change_options
 @queue_option
 @json_option
 @connected
-def remove(jobs: JobQueue, job_ids: tuple[str, ...], yes: bool, queue: str | None, as_json: bool) -> None:
-    """Delete jobs and all that is kept of them. Running jobs must be cancelled first."""
+def remove(
+    jobs: JobQueue,
+    job_ids: tuple[str, ...],
+    where: Where | None,
+    states: tuple[Listed, ...],
+    dry_run: bool,
+    rate: RateLimit | None,
+    yes: bool,
+    queue: str | None,
+    as_json: bool,
+) -> None:
+    """Delete jobs and all that is kept of them: those named, or those that meet a condition.
+
+    Running jobs must be cancelled first.
+    """
+    if _many(job_ids, where, states, dry_run, rate):
+        change(
+            jobs, "remove", where or EVERY, queue=queue, states=states or None, dry_run=dry_run, rate=rate, yes=yes,
+            as_json=as_json,
+        )  # fmt: skip
+        return
     found = handles(jobs, job_ids, queue)
-    agree(f"Delete {len(found)} job{'s' if len(found) > 1 else ''} for good?", yes, "nothing was removed")
+    if not yes:
+        agree(f"Delete {len(found)} job{'s' if len(found) > 1 else ''} for good?", "nothing was removed")
 
     def do(handle: JobHandle[Any]) -> str:
         handle.remove()
         return "removed"
 
     _each(found, do, as_json)
+
+
+@command.command("export", short_help="Write jobs as lines of JSON.")
+@where_option
+@state_option
+@click.option("-q", "--queue", "queue", help="Only the jobs of this queue.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A new file; stdout if it is left out.")
+@connected
+def export_jobs(
+    jobs: JobQueue, where: Where | None, states: tuple[Listed, ...], queue: str | None, output: Path | None
+) -> None:
+    """Write jobs as lines of JSON: all of them, or those that meet a condition."""
+    export(jobs, where or EVERY, queue=queue, states=states or None, path=output)
 
 
 @command.command("logs")
@@ -189,6 +268,29 @@ def logs(jobs: JobQueue, job_id: str, queue: str | None, as_json: bool) -> None:
         click.echo(f"job {job_id} has logged nothing", err=True)
     for line in lines:
         click.echo(f"{line.at:%Y-%m-%d %H:%M:%S}  {line.text}")
+
+
+def _many(
+    job_ids: tuple[str, ...],
+    where: Where | None,
+    states: tuple[Listed, ...],
+    dry_run: bool,
+    rate: RateLimit | None,
+) -> bool:
+    """Tell whether jobs are meant by a condition or state, and not by their ids.
+
+    Raises:
+        UsageError: both, or neither.
+    """
+    by_condition = where is not None or bool(states)
+    if job_ids and (by_condition or dry_run or rate is not None):
+        raise click.UsageError(
+            "name the jobs either by their IDs or by --where and --state, to which --dry-run and --rate belong",
+            click.get_current_context(),
+        )
+    if not job_ids and not by_condition:
+        raise click.UsageError("name the jobs by their IDs, or by --where or --state", click.get_current_context())
+    return by_condition
 
 
 def _each(found: list[JobHandle[Any]], do: Callable[[JobHandle[Any]], str], as_json: bool) -> None:

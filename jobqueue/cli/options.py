@@ -97,28 +97,6 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
 
 
-def agree(question: str, yes: bool, otherwise: str) -> None:
-    """Ask before something is done that cannot be undone.
-
-    Args:
-        question: what is asked.
-        yes: whether --yes has answered already.
-        otherwise: what to say if the answer is no, such as ``nothing was removed``.
-
-    Raises:
-        ClickException: the answer is no, or nobody is there to answer.
-    """
-    if yes:
-        return
-    try:
-        agreed = click.confirm(question, err=True)
-    except click.Abort:
-        click.echo(err=True)
-        raise click.ClickException(f"nobody has answered, and {otherwise}; --yes does not ask") from None
-    if not agreed:
-        raise click.ClickException(otherwise)
-
-
 def url_of_environment() -> str | None:
     """Return the URL that is configured, else that of the server that `jobqueue dev` runs in this folder."""
     return configuration().url or _running_embedded()

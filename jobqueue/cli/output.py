@@ -152,6 +152,7 @@ def execution_members(execution: Execution) -> Mapping[str, Any]:
         "error_type": execution.error_type or None,
         "message": execution.message or None,
         "traceback": execution.traceback or None,
+        "fingerprint": execution.fingerprint or None,
     }
 
 

@@ -6,11 +6,22 @@ from typing import Any, Final, TypeVar, get_args
 import click
 
 from jobqueue.app import JobQueue
+from jobqueue.cli.clearing import clean, drain, obliterate
 from jobqueue.cli.main import Group
 from jobqueue.cli.options import connected, json_option
-from jobqueue.cli.output import print_json, print_table, queue_members
+from jobqueue.cli.output import (
+    ago,
+    print_facts,
+    print_json,
+    print_table,
+    queue_members,
+    shortened,
+    worker_members,
+)
 from jobqueue.cli.search import check_queue
+from jobqueue.durations import format_duration
 from jobqueue.errors import InvalidOption
+from jobqueue.job import JobInfo
 from jobqueue.limits import Limits, OnFull, RateLimit
 from jobqueue.store import rules
 from jobqueue.store.inspect import overview
@@ -50,7 +61,11 @@ def part_options(command: Command) -> Command:
 
 @click.group("queue", cls=Group)
 def command() -> None:
-    """List, pause, resume and limit queues."""
+    """List, show, pause, limit and empty queues."""
+
+
+for inner in (drain, clean, obliterate):
+    command.add_command(inner)
 
 
 @command.command("list")
@@ -67,6 +82,53 @@ def list_queues(jobs: JobQueue, as_json: bool) -> None:
         for queue in queues
     ]
     print_table(["QUEUE", "STATE", "JOBS", "WORKERS"], rows, right=["JOBS", "WORKERS"])
+
+
+@command.command("show", short_help="Show everything about a queue.")
+@click.argument("name")
+@json_option
+@connected
+def show_queue(jobs: JobQueue, name: str, as_json: bool) -> None:
+    """Show everything about a queue: its counts, its limits, what is paused, its workers."""
+    check_queue(jobs, name)
+    queue = jobs.queue(name)
+    info, limits, paused = queue.info(), queue.limits(), queue.paused_parts()
+    running: dict[str, list[JobInfo]] = {}
+    for job in queue.jobs("active"):
+        running.setdefault(job.worker, []).append(job)
+    if as_json:
+        members = {
+            **queue_members(info),
+            "workers": [worker_members(worker, running.get(worker.id, []), info.now) for worker in info.workers],
+            "limits": _limit_members(limits, paused),
+            "paused_parts": paused,
+        }
+        print_json(members)
+        return
+    age = info.oldest_age
+    counts = {state.value: f"{count:,}" for state, count in info.counts.items()}
+    counts["waiting"] += f" ({info.parked:,} of them parked)" if info.parked else ""
+    state = click.style("paused", fg="yellow") if info.paused else "running"
+    print_facts(
+        {"queue": name, "state": state, **counts, "oldest": "" if age is None else f"waits {format_duration(age)}"}
+    )
+    if limits or paused:
+        click.echo()
+        _show_limits(limits, paused, as_json=False)
+    click.echo()
+    if not info.workers:
+        click.echo("no workers")
+        return
+    rows = [
+        [
+            worker.id,
+            ago(worker.started_at, info.now),
+            f"{len(running.get(worker.id, []))}/{worker.concurrency}",
+            shortened(", ".join(f"{job.task} {job.id}" for job in running.get(worker.id, [])) or "-", 60),
+        ]
+        for worker in info.workers
+    ]
+    print_table(["WORKER", "STARTED", "BUSY", "RUNNING"], rows, right=["BUSY"])
 
 
 @command.command("pause", short_help="Keep the jobs of a queue from starting.")
@@ -142,8 +204,7 @@ def limit(
 
 def _show_limits(limits: Mapping[str, Limits], paused: Sequence[str], as_json: bool) -> None:
     if as_json:
-        members = {gate: {**texts_of(found), "paused": gate in paused} for gate, found in limits.items()}
-        print_json({**{gate: {"paused": True} for gate in paused if gate not in limits}, **members})
+        print_json(_limit_members(limits, paused))
         return
     if not limits and not paused:
         click.echo("no limits")
@@ -156,6 +217,11 @@ def _show_limits(limits: Mapping[str, Limits], paused: Sequence[str], as_json: b
         state = click.style("paused", fg="yellow") if gate in paused else ""
         rows.append(["each key" if gate == rules.EACH_KEY else gate.replace(":", " ", 1), *cells, state])
     print_table(columns, rows)
+
+
+def _limit_members(limits: Mapping[str, Limits], paused: Sequence[str]) -> Mapping[str, Any]:
+    members = {gate: {**texts_of(found), "paused": gate in paused} for gate, found in limits.items()}
+    return {**{gate: {"paused": True} for gate in paused if gate not in limits}, **members}
 
 
 def texts_of(limits: Limits) -> dict[str, Any]:

@@ -8,9 +8,10 @@ import click
 from pydantic_core import to_json
 
 from jobqueue.app import JobQueue
+from jobqueue.cli.confirm import agree
 from jobqueue.cli.drafting import drafted
 from jobqueue.cli.main import Group
-from jobqueue.cli.options import Duration, Moment, agree, connected, json_option
+from jobqueue.cli.options import Duration, Moment, connected, json_option
 from jobqueue.cli.output import ago, moment_text, print_facts, print_json, print_table, state_text
 from jobqueue.cron import Cron, zone
 from jobqueue.durations import format_duration
@@ -233,7 +234,8 @@ def run(jobs: JobQueue, schedule_id: str, as_json: bool) -> None:
 def remove(jobs: JobQueue, schedule_id: str, yes: bool, as_json: bool) -> None:
     """Delete a schedule. Jobs that it has started stay."""
     jobs.schedules.get(schedule_id)
-    agree(f"Delete schedule {schedule_id}?", yes, "nothing was removed")
+    if not yes:
+        agree(f"Delete schedule {schedule_id}?", "nothing was removed")
     jobs.schedules.remove(schedule_id)
     if as_json:
         print_json({"id": schedule_id, "state": "removed"})
@@ -273,7 +275,8 @@ def backfill(jobs: JobQueue, schedule_id: str, start: datetime, end: datetime, y
     count = len(slots_within(info.schedule, start, end))
     if not count:
         raise InvalidOption(f"schedule {schedule_id} has no slots from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
-    agree(f"Start the jobs of {count} slot{'s' if count > 1 else ''} of {schedule_id}?", yes, "nothing was started")
+    if not yes:
+        agree(f"Start the jobs of {count} slot{'s' if count > 1 else ''} of {schedule_id}?", "nothing was started")
     handles = jobs.schedules.backfill(schedule_id, start, end)
     if as_json:
         print_json({"id": schedule_id, "slots": count, "started": [handle.id for handle in handles]})

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic_core import to_json
 
+from jobqueue.fingerprint import fingerprint_of
 from jobqueue.job import Counts
 from jobqueue.outcome import (
     Blocked,
@@ -266,7 +267,7 @@ def _wire(outcome: Outcome) -> tuple[int, bytes]:
         case Retried(error, delay):
             return _ms(delay), error.to_json()
         case Failed(error):
-            return -1, error.to_json()
+            return -1, error.to_json(fingerprint_of(error.type, error.message, error.traceback).id)
         case Snoozed(delay):
             return _ms(delay), b"null"
         case Cancelled(reason):

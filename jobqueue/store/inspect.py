@@ -109,6 +109,34 @@ def list_jobs(keys: QueueKeys, listed: Listed, cursor: str, count: int) -> Call[
     return run_script(script("list"), keys, (listed, cursor, count), lambda reply: _page(listed, keys.queue, reply))
 
 
+def scan(keys: QueueKeys, place: str, cursor: str, last: str, count: int) -> Call[Page]:
+    """Read a page of the jobs that lie in one place, from a cursor that stays right while jobs leave and come.
+
+    Args:
+        keys: the queue.
+        place: ``line``, ``backlog``, ``parking``, ``errors`` (the index of failed jobs), or a state but waiting.
+        cursor: empty, a time in milliseconds at which to begin, or the cursor of the page before; see ``scan.lua``.
+        last: where to end; empty for the end.
+        count: how many jobs; a page may have fewer, or for active jobs more.
+    """
+    state = {"line": JobState.WAITING, "backlog": JobState.WAITING, "parking": JobState.WAITING}.get(place)
+    found = JobState.FAILED if place == "errors" else state or JobState(place)
+    column = {"parking": "parked", "active": "active", "delayed": "due", "blocked": "blocking"}.get(
+        place, "" if state else "outcome"
+    )
+
+    def read(reply: Any) -> Page:
+        following, *entries = reply
+        jobs = []
+        for job_id, text, detail, counts, traits in zip(*[iter(entries)] * 5, strict=True):
+            details = {column: detail} if column else {}
+            priority = int(traits.partition(b"|")[0] or 0)
+            jobs.append(_info(job_id.decode(), keys.queue, found, text, counts, priority=priority, **details))
+        return Page(tuple(jobs), following.decode() or None)
+
+    return run_script(script("scan"), keys, (place, cursor, last, count), read)
+
+
 def overview(keys: QueueKeys) -> Call[QueueInfo]:
     """Read how a queue stands."""
     return run_script(script("overview"), keys, (), lambda reply: _overview(keys.queue, reply))

@@ -36,6 +36,7 @@ KEYS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "completed": ("zset", "ids by the time they ended"),
         "failed": ("zset", "ids by the time they ended"),
         "cancelled": ("zset", "ids by the time they ended"),
+        "fingerprints": ("zset", "fingerprint|task|time|id of the failed jobs"),
         "expiring": ("zset", "completed ids that are kept for a shorter time than others, by its end"),
         "deadlines": ("zset", "ids by the time until which they must have started"),
         "keyed": ("zset", "key|id of the jobs of a key that have not ended"),

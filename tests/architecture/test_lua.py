@@ -35,6 +35,7 @@ WRITING = {
     "RPOP",
     "RPUSH",
     "SADD",
+    "SPOP",
     "SREM",
     "ZADD",
     "ZREM",
@@ -59,6 +60,7 @@ READING = {
     "ZRANGEBYLEX",
     "ZRANGEBYSCORE",
     "ZREVRANGE",
+    "ZREVRANGEBYLEX",
     "ZSCORE",
 }
 OTHER = {"PUBLISH", "TIME"}

@@ -59,6 +59,7 @@ PUBLIC = [
     "PayloadTooLarge",
     "Queue",
     "QueueFull",
+    "QueueInUse",
     "RateLimit",
     "RateLimited",
     "ResultTimeout",

@@ -14,8 +14,12 @@ from jobqueue.cli.main import _COMMANDS, cli
 
 COMMANDS = [
     *[(name,) for name in _COMMANDS],
-    *[("job", name) for name in ("list", "show", "retry", "cancel", "promote", "prioritize", "remove", "logs")],
-    *[("queue", name) for name in ("list", "pause", "resume", "limit")],
+    *[
+        ("job", name)
+        for name in ("list", "show", "retry", "cancel", "promote", "prioritize", "remove", "logs", "export")
+    ],
+    *[("queue", name) for name in ("list", "show", "pause", "resume", "limit", "drain", "clean", "obliterate")],
+    *[("failed", name) for name in ("list", "retry", "remove", "export")],
     *[
         ("schedule", name)
         for name in ("list", "show", "add", "pause", "resume", "run", "remove", "preview", "backfill")
@@ -65,7 +69,7 @@ def test_every_command_explains_itself(shell: Shell):
 
 
 def test_commands_without_arguments_show_the_help(shell: Shell):
-    for done in shell.all((), ("job",), ("queue",), ("task",)):
+    for done in shell.all((), ("job",), ("queue",), ("task",), ("failed",)):
         assert "Usage: jobqueue" in done.out + done.err
         assert "Commands:" in done.out + done.err
 

@@ -19,7 +19,8 @@ LISTED = {
 }  # fmt: skip
 SHOWN = LISTED | {"cancelling", "priority", "expires_at", "dedup", "waiting_for", "progress", "version", "history"}
 ENDING = {
-    "outcome", "started_at", "finished_at", "worker", "token", "result", "error_type", "message", "traceback",
+    "outcome", "started_at", "finished_at", "worker", "token", "result", "error_type", "message",
+    "traceback", "fingerprint",
 }  # fmt: skip
 
 

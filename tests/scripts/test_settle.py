@@ -3,6 +3,7 @@
 import pytest
 from desk import START
 
+from jobqueue.fingerprint import fingerprint_of
 from jobqueue.job import Counts, Execution, OutcomeKind
 from jobqueue.outcome import (
     Blocked,
@@ -25,6 +26,7 @@ from jobqueue.store.jobs import cancel, watch
 from jobqueue.store.script import script
 
 ERROR = ErrorText("ValueError", "no", "Traceback ...")
+FINGERPRINT = fingerprint_of("ValueError", "no", "Traceback ...").id
 TOKEN = START * 1000
 
 
@@ -66,8 +68,9 @@ def test_failed(held, keyspace):
     held.settle(Settlement("a", TOKEN, Failed(ERROR)))
     space = keyspace()
     assert space["failed"] == {"a": START + 2000}
-    assert space["outcomes"] == {"a": record("failed", ERROR.to_json().decode(), START + 2000)}
+    assert space["outcomes"] == {"a": record("failed", ERROR.to_json(FINGERPRINT).decode(), START + 2000)}
     assert space["attempts"] == {"a": "1 0 0 0 0"}
+    assert list(space["fingerprints"]) == [f"{FINGERPRINT}|greet|{START + 2000}|a"]
 
 
 def test_retried_later(held, keyspace):

@@ -12,6 +12,7 @@
 --@include clock
 --@include digits
 --@include forget
+--@include unindex_errors
 local ms = clock(now)
 local ids = redis.call('ZRANGEBYSCORE', key.expiring, '-inf', digits(ms), 'LIMIT', 0, limit)
 if #ids > 0 then
@@ -28,6 +29,9 @@ for at = rest, #ARGV, 3 do
     if surplus > 0 then
       local oldest = redis.call('ZRANGE', ended, 0, surplus - 1)
       redis.call('ZREM', ended, unpack(oldest))
+      if ARGV[at] == 'failed' then
+        unindex_errors(key, oldest)
+      end
       redis.call('ZREM', key.expiring, unpack(oldest))
       for _, id in ipairs(oldest) do
         ids[#ids + 1] = id

@@ -1,13 +1,16 @@
 --[[ Calls a job off: one that has not begun is cancelled now, one that runs is asked to stop, one that has ended stays.
-With `all`, so are the jobs that it waits for.
+With `all`, so are the jobs that it waits for. If `only` names a state, a job in another stays.
 @uses cancelling control blocking outbox
 @returns the state in which the job was found, or missing ]]
 --@include record
 --@include state_of
 --@include withdraw
 --@include finish
-local function call_off(key, id, reason, all, now)
+local function call_off(key, id, reason, all, now, only)
   local state = state_of(key, id)
+  if only and state ~= only then
+    return state
+  end
   if state == 'active' then
     redis.call('HSET', key.cancelling, id, reason)
     redis.call('PUBLISH', key.control, 'cancel ' .. id)

@@ -4,12 +4,13 @@
 --@include digits
 --@include each_chunk
 --@include forget
+--@include index_errors
 --@include let_go
 local function finish(key, state, ended, now)
   if #ended == 0 then
     return
   end
-  local ids, outcomes, scores, expiries, unkept = {}, {}, {}, {}, {}
+  local ids, outcomes, scores, expiries, unkept, kept = {}, {}, {}, {}, {}, {}
   local awaited = redis.call('EXISTS', key.dependents) == 1
   for index, job in ipairs(ended) do
     ids[index] = job.id
@@ -21,6 +22,7 @@ local function finish(key, state, ended, now)
     if ttl == 0 then
       unkept[#unkept + 1] = job.id
     else
+      kept[#kept + 1] = job
       outcomes[#outcomes + 1] = job.id
       outcomes[#outcomes + 1] = job.record
       scores[#scores + 1] = digits(now)
@@ -34,6 +36,9 @@ local function finish(key, state, ended, now)
   each_chunk('HSET', key.outcomes, outcomes)
   each_chunk('ZADD', key[state], scores)
   each_chunk('ZADD', key.expiring, expiries)
+  if state == 'failed' then
+    index_errors(key, kept)
+  end
   let_go(key, ids)
   forget(key, unkept)
   if redis.call('EXISTS', key.cancelling) == 1 then

@@ -18,7 +18,7 @@ local function lose(key, outcome, runs, max_lost, now)
         {id = run.id, ttl = -1, record = record('cancelled', run.started, now, run.worker, run.token, reason)}
     elseif note(key, run.id, outcome, line) >= max_lost and outcome == 'lost' then
       -- The body is a JSON string, and goes on from within another.
-      local why = '{"type":"WorkerLost","message":"it was lost ' .. max_lost
+      local why = '{"fingerprint":"c736a0c32f2b","type":"WorkerLost","message":"it was lost ' .. max_lost
         .. ' times while it ran, and is taken for the cause; the last time ' .. string.sub(run.body, 2) .. '}'
       failed[#failed + 1] =
         {id = run.id, ttl = -1, record = record('failed', run.started, now, run.worker, run.token, why)}

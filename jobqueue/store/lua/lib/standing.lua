@@ -8,7 +8,7 @@ local function standing(key, id, remaining, failing, due, cause, now)
   redis.call('HSET', key.blocking, id, remaining .. ' ' .. failing .. ' ' .. due)
   if failing > 0 then
     redis.call('ZREM', key.blocked, id)
-    local why = '{"type":"DependencyFailed","message":"' .. (cause or 'a job that it waits for has not completed') .. '"}'
+    local why = '{"fingerprint":"79fbe6c80c37","type":"DependencyFailed","message":"' .. (cause or 'a job that it waits for has not completed') .. '"}'
     finish(key, 'failed', {{id = id, ttl = -1, record = record('failed', nil, now, nil, nil, why)}}, now)
   elseif remaining == 0 then
     redis.call('ZREM', key.blocked, id)
