@@ -130,6 +130,8 @@ class Specification:
         created_at: when it was enqueued, in milliseconds of the server's clock; None before it is.
         key: the key among whose jobs it takes its turn.
         version: the version of the task that the arguments are for.
+        due: from when on it might have started, in milliseconds of the server's clock; None before it is enqueued,
+            and if that was up to other jobs.
     """
 
     task: str
@@ -141,6 +143,7 @@ class Specification:
     created_at: int | None = None
     key: str | None = None
     version: int = 1
+    due: int | None = None
 
     @classmethod
     def parse(cls, text: bytes) -> "Specification":
@@ -169,6 +172,7 @@ class Specification:
             _moment(members, "at"),
             None if members.get("key") is None else check_key(members["key"]),
             _version(members),
+            _moment(members, "due" if "due" in members else "at"),
         )
 
 

@@ -15,7 +15,7 @@ PACKAGE = Path(jobqueue.__file__).parent
 # as none imports itself in the end.
 LAYERS = [
     "errors version",
-    "durations names",
+    "durations histogram names",
     "batch dedup limits signals",
     "versions",
     "job retention retry signature",
@@ -28,7 +28,7 @@ LAYERS = [
     "events handle middleware",
     "task",
     "flow queue taskset",
-    "declarations delivery",
+    "declarations delivery inspection",
     "app",
     "jobqueue",
     "worker worker.*",

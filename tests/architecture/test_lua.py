@@ -36,6 +36,7 @@ WRITING = {
     "RPUSH",
     "SADD",
     "SREM",
+    "XADD",
     "ZADD",
     "ZREM",
 }

@@ -17,6 +17,7 @@ begin and end, and how many they are), `after=POLICY:QUEUE/ID,...` with the poli
   for, and none was added ]]
 --@include clock
 --@include digits
+--@include time_of
 --@include queue_of
 --@include steering_of
 --@include room
@@ -24,6 +25,7 @@ begin and end, and how many they are), `after=POLICY:QUEUE/ID,...` with the poli
 --@include enroll
 --@include bell
 --@include pass_on
+--@include emit
 local ms, micro = clock(now)
 local own = queue_of(key.jobs)
 local ids, seen = {}, {}
@@ -64,6 +66,17 @@ local function counted(counts, steer)
   return counts
 end
 
+-- From when on a job might start, if that is not now: null if it is up to other jobs.
+local function might_start(due, steer)
+  local mode, period = string.match(steer.dedup or '', '^([%a_]+):(%d+)')
+  if flow ~= '' or steer.after or mode == 'keep_last' then
+    return '"due":null,'
+  end
+  local wait = mode == 'debounce' or mode == 'aggregate'
+  local moment = wait and ms + period or due == '' and 0 or time_of(due, ms)
+  return moment > ms and '"due":' .. digits(moment) .. ',' or ''
+end
+
 local reply = {}
 if whole == 1 then
   local counts = {}
@@ -81,7 +94,7 @@ end
 seen = {}
 for index, id in ipairs(ids) do
   local specification, due = ARGV[rest + index * 4 - 3], ARGV[rest + index * 4 - 2]
-  local text = '{"at":' .. digits(ms) .. ',' .. string.sub(specification, 2)
+  local text = '{"at":' .. digits(ms) .. ',' .. might_start(due, steering[index]) .. string.sub(specification, 2)
   local stands, waits_for, wait
   local absorbed = redis.call('HGET', key.dedup, '=' .. id)
   if present[index] or seen[id] then
@@ -113,4 +126,5 @@ if flow ~= '' then
 end
 pass_on(key, 100, ms)
 bell(key, micro)
+emit(key, ms)
 return reply

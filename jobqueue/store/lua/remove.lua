@@ -16,6 +16,8 @@
 --@include let_go
 --@include forget
 --@include pass_on
+--@include happened
+--@include emit
 local ms = clock(now)
 local state = state_of(key, id)
 if state == 'missing' or state == 'active' then
@@ -29,8 +31,10 @@ else
   redis.call('ZREM', key.expiring, id)
 end
 forget(key, {id})
+happened(key, 'removed', {id})
 if redis.call('SREM', key.waiters, id) == 1 then
   redis.call('PUBLISH', key.finished .. ':' .. id, '')
 end
 pass_on(key, 100, ms)
+emit(key, ms)
 return state

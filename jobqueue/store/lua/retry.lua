@@ -21,6 +21,8 @@ How it ended joins the history; failures and losses are counted from zero.
 --@include admit
 --@include bell
 --@include pass_on
+--@include happened
+--@include emit
 local ms, micro = clock(now)
 local state = state_of(key, id)
 if state == 'failed' or state == 'cancelled' then
@@ -28,6 +30,7 @@ if state == 'failed' or state == 'cancelled' then
     return 'owned'
   end
   note(key, id, 'revived', redis.call('HGET', key.outcomes, id))
+  happened(key, 'revived', {id})
   redis.call('ZREM', key[state], id)
   redis.call('ZREM', key.expiring, id)
   redis.call('HDEL', key.outcomes, id)
@@ -44,5 +47,6 @@ if state == 'failed' or state == 'cancelled' then
   end
   bell(key, micro)
   pass_on(key, 100, ms)
+  emit(key, ms)
 end
 return state

@@ -6,10 +6,12 @@ With `all`, so are the jobs that it waits for.
 --@include state_of
 --@include withdraw
 --@include finish
+--@include happened
 local function call_off(key, id, reason, all, now)
   local state = state_of(key, id)
   if state == 'active' then
     redis.call('HSET', key.cancelling, id, reason)
+    happened(key, 'cancelling', {id})
     redis.call('PUBLISH', key.control, 'cancel ' .. id)
   elseif state == 'waiting' or state == 'delayed' or state == 'blocked' then
     withdraw(key, id, state)

@@ -3,6 +3,7 @@
 --@include digits
 --@include note
 --@include rejoin
+--@include happened
 local function revive_edge(key, id, dependency, now)
   local field = id .. '|' .. dependency
   local input, stand = redis.call('HGET', key.inputs, field), redis.call('HGET', key.blocking, id)
@@ -21,6 +22,7 @@ local function revive_edge(key, id, dependency, now)
   local failed = ended and string.sub(ended, 1, 9) == '["failed"' and string.find(ended, '{"type":"DependencyFailed"', 1, true)
   if failed and failing == 0 and rejoin(key, id) then
     note(key, id, 'revived', ended)
+    happened(key, 'revived', {id})
     redis.call('ZREM', key.failed, id)
     redis.call('ZREM', key.expiring, id)
     redis.call('HDEL', key.outcomes, id)
