@@ -18,10 +18,13 @@ _COMMANDS = {
     "demo": "See it work: run real jobs on the files of a folder.",
     "dev": "Run an application's worker for development, with a server if none is there.",
     "enqueue": "Enqueue a job by the name of its task.",
+    "events": "Show what has happened to jobs, or what happens.",
     "job": "Look at jobs, and retry, cancel, promote or remove them.",
     "queue": "List, pause, resume and limit queues.",
+    "stats": "Show how much was done, and how long jobs waited and ran.",
     "status": "Show queues and workers.",
     "task": "Switch tasks off and on again.",
+    "top": "Watch queues, workers, running jobs and failing tasks live.",
     "worker": "Run the jobs of an application.",
 }
 

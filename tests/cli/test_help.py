@@ -15,7 +15,7 @@ from jobqueue.cli.main import _COMMANDS, cli
 COMMANDS = [
     *[(name,) for name in _COMMANDS],
     *[("job", name) for name in ("list", "show", "retry", "cancel", "promote", "prioritize", "remove", "logs")],
-    *[("queue", name) for name in ("list", "pause", "resume", "limit")],
+    *[("queue", name) for name in ("list", "pause", "resume", "limit", "events")],
     *[("task", name) for name in ("strike", "unstrike")],
 ]
 
