@@ -151,3 +151,28 @@ def test_there_are_no_figures_of_what_was_never_used(jobs):
     [empty] = jobs.inspect.stats(["mail"])
     assert (empty.executions, empty.per_second, empty.wait.p50) == (0, 0.0, None)
     assert jobs.queue("mail").stats() == []
+
+
+async def test_a_snapshot_has_who_runs_what(jobs, working):
+    go = asyncio.Event()
+
+    @jobs.task
+    async def work(n: int) -> None:
+        await go.wait()
+
+    async with working(concurrency=3):
+        handles = [await work.aenqueue(n) for n in range(5)]
+        await await_until(lambda: jobs.queue("default").info().counts["active"] == 3, "three run")
+        jobs.queue("mail").enqueue("send", {})
+        seen = await jobs.inspect.asnapshot(running=2)
+        go.set()
+        await jobs.aresults(handles, 10)
+    [worker] = seen.workers
+    assert [queue.name for queue in seen.queues] == ["default", "mail"]
+    assert (seen.busy, seen.complete) == ({worker.id: 3}, True)
+    assert [(job.id, job.task, job.queue, job.worker) for job in seen.running] == [
+        (handle.id, "work", "default", worker.id) for handle in handles[:2]
+    ]
+    after = jobs.inspect.snapshot(["default"])
+    assert (after.running, after.busy) == ((), {})
+    assert after.stats["default"].executions == after.tasks[0].executions == 5
