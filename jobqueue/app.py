@@ -21,6 +21,7 @@ from jobqueue.errors import (
 from jobqueue.events import Hooks, check_kinds
 from jobqueue.flow import Flow, Group
 from jobqueue.handle import JobHandle, any_result
+from jobqueue.inspection import Inspection
 from jobqueue.job import specification_text
 from jobqueue.limits import Limits
 from jobqueue.middleware import Middleware
@@ -194,6 +195,11 @@ class JobQueue(TaskSet):
             InvalidName: the name has characters that are not allowed.
         """
         return Queue(self.keys(name), self.connections, self)
+
+    @property
+    def inspect(self) -> Inspection:
+        """What is to be seen of all queues at once."""
+        return Inspection(self.connections, self.settings.prefix)
 
     def job(self, queue: str, job_id: str) -> JobHandle[Any]:
         """Return a handle to a job by its queue and id. Whether there is such a job shows when it is used."""

@@ -132,6 +132,8 @@ class Specification:
         version: the version of the task that the arguments are for.
         schedule: the schedule that started it.
         slot: the slot of the schedule, in milliseconds since 1970; None if it was started beside its slots.
+        due: from when on it might have started, in milliseconds of the server's clock; None before it is enqueued,
+            and if that was up to other jobs.
     """
 
     task: str
@@ -145,6 +147,7 @@ class Specification:
     version: int = 1
     schedule: str | None = None
     slot: int | None = None
+    due: int | None = None
 
     @classmethod
     def parse(cls, text: bytes) -> "Specification":
@@ -175,6 +178,7 @@ class Specification:
             _version(members),
             None if members.get("schedule") is None else check_name(members["schedule"], "schedule"),
             _moment(members, "slot"),
+            _moment(members, "due" if "due" in members else "at"),
         )
 
 

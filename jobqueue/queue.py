@@ -1,5 +1,6 @@
 """A queue: enqueue into it by name, pause it, look into it."""
 
+import math
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Literal, Protocol, TypedDict
@@ -20,6 +21,7 @@ from jobqueue.store.call import Call
 from jobqueue.store.connections import Connections
 from jobqueue.store.inspect import Listed, QueueInfo
 from jobqueue.store.keys import QueueKeys
+from jobqueue.store.stats import Stats, gather_stats
 from jobqueue.task import Draft
 from jobqueue.where import parse
 
@@ -219,6 +221,30 @@ class Queue:
     async def ainfo(self) -> QueueInfo:
         """See ``info``."""
         return await self._connections.arun(inspect.overview(self._keys))
+
+    def stats(self, *, since: float | timedelta = 3600.0) -> list[Stats]:
+        """Return the figures of each task of the queue; see ``Inspection.stats``, which has those of the queue itself.
+
+        Args:
+            since: seconds before now. Whole minutes are counted, and they are kept for a day.
+        """
+        return self._connections.follow(gather_stats([self._keys], seconds(since, "since"), "task"))
+
+    async def astats(self, *, since: float | timedelta = 3600.0) -> list[Stats]:
+        """See ``stats``."""
+        return await self._connections.afollow(gather_stats([self._keys], seconds(since, "since"), "task"))
+
+    def keep_events(self, on: bool = True) -> None:
+        """Have the queue write down what happens to its jobs, also while nobody follows it; see ``Inspection.events``.
+
+        Args:
+            on: False to end it. What was written down stays.
+        """
+        self._connections.run(control.keep_events(self._keys, math.inf if on else 0))
+
+    async def akeep_events(self, on: bool = True) -> None:
+        """See ``keep_events``."""
+        await self._connections.arun(control.keep_events(self._keys, math.inf if on else 0))
 
     def jobs(self, state: Listed) -> Iterator[JobInfo]:
         """Read the jobs in a state, in pages: the next to run, the next due or the latest to end first.

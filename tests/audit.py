@@ -39,11 +39,11 @@ class Keyspace:
 
 def read_keyspace(connection: "redis.Redis", keys: QueueKeys) -> Keyspace:
     """Read everything that is stored of a queue."""
-    stored = [name for name, (kind, _) in KEYS.items() if kind != "channel" and name != "inbox"]
+    stored = [name for name, (kind, _) in KEYS.items() if kind not in ("channel", "stream") and name != "inbox"]
     present = [key.decode() for key in connection.scan_iter(match=f"{keys.tag}:*", count=1000)]
     inbox = f"{keys.tag}:inbox:"
     workers = [key.removeprefix(inbox) for key in present if key.startswith(inbox)]
-    known = {keys[name] for name in stored}
+    known = {keys[name] for name in (*stored, "events")}
     with connection.pipeline(transaction=False) as pipeline:
         for name in stored:
             _ask(pipeline, KEYS[name][0], keys[name])

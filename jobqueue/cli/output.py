@@ -62,6 +62,12 @@ def state_text(state: str) -> str:
     return click.style(state, fg=_STATE_COLOURS.get(state))
 
 
+def event_text(kind: str) -> str:
+    """Return what has happened to a job, in the colour of the state that it is in then, and as wide as the others."""
+    colours = {**_STATE_COLOURS, "started": "yellow", "lost": "red", "retried": "red", "expired": "magenta"}
+    return click.style(kind.ljust(11), fg=colours.get(kind))
+
+
 def ago(moment: datetime | None, now: datetime | None = None) -> str:
     """Return how long ago a time is, or how far ahead."""
     if moment is None:

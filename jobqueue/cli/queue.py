@@ -202,6 +202,24 @@ def limit(
     _show_limits(queue.limits(), queue.paused_parts(), as_json)
 
 
+@command.command("events", short_help="Keep what happens to the jobs of a queue, or do not.")
+@click.argument("name")
+@click.argument("switch", type=click.Choice(["on", "off"]), metavar="on|off")
+@json_option
+@connected
+def events(jobs: JobQueue, name: str, switch: str, as_json: bool) -> None:
+    """Keep what happens to the jobs of a queue from now on, or do not: `jobqueue events` shows it.
+
+    What is kept is bounded. It makes each call that enqueues or runs jobs a little slower.
+    """
+    check_queue(jobs, name)
+    jobs.queue(name).keep_events(switch == "on")
+    if as_json:
+        print_json({"queue": name, "events": switch})
+    else:
+        click.echo(f"queue {name} keeps {'events' if switch == 'on' else 'no events any more'}")
+
+
 def _show_limits(limits: Mapping[str, Limits], paused: Sequence[str], as_json: bool) -> None:
     if as_json:
         print_json(_limit_members(limits, paused))

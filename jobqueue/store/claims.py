@@ -50,12 +50,14 @@ class Claimed(NamedTuple):
         token: the fencing token of this execution: grows with every execution of any job of the queue.
         specification: the stored text.
         counts: how often it was run before without an end.
+        begun: whether it was run before, or revived.
     """
 
     id: str
     token: int
     specification: bytes
     counts: Counts
+    begun: bool = False
 
 
 class Settlement(NamedTuple):
@@ -293,7 +295,7 @@ def _pulse(reply: Any) -> Pulse:
 def _answer(reply: Any) -> Answer:
     lease, now, verdicts, vanished, *entries = reply
     jobs = tuple(
-        Claimed(job_id.decode(), int(token), specification, Counts.parse(counts))
+        Claimed(job_id.decode(), int(token), specification, Counts.parse(counts), bool(counts))
         for job_id, token, specification, counts in zip(*[iter(entries)] * 4, strict=True)
     )
     applied = () if verdicts == b"-" else tuple(verdict == ord("1") for verdict in verdicts)

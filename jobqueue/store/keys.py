@@ -76,9 +76,12 @@ KEYS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "claims": ("hash", "worker id -> its last request and what it was answered"),
         "inbox": ("list", "one per worker: ids that BLMOVE has handed to it"),
         # The rest.
+        "stats": ("hash", "minute|task -> how many executions ended how, and how long they waited and ran"),
+        "minutes": ("zset", "the fields of stats by their minute; negative for those of workers that have reported"),
+        "events": ("stream", "what has happened to jobs while the queue keeps events; some two thousand entries"),
         "meta": (
             "hash",
-            "paused, limited: the line is held; token: the last given; sequence, turn, plain: the order of the backlog",
+            "paused, limited: of the line; token: the last given; sequence, turn, plain: the order; events: until",
         ),
         "waiters": ("set", "ids whose end somebody waits for"),
         "control": ("channel", "promote; relay; schedule; order; cancel <id>"),

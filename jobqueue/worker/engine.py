@@ -25,6 +25,7 @@ from jobqueue.worker.life import Notifier, shut_down, start_up
 from jobqueue.worker.listener import Listener
 from jobqueue.worker.log import WorkerLog
 from jobqueue.worker.loop import Loop, end
+from jobqueue.worker.measurer import Measurer
 from jobqueue.worker.membership import Membership
 from jobqueue.worker.promoter import Promoter
 from jobqueue.worker.pruner import Pruner
@@ -137,6 +138,7 @@ class Engine:
         )
         self._pruner = Pruner(self._queues, settings.retention, self._client, log)
         self._promoter = Promoter(self._queues, self._client, log)
+        self._measurer = Measurer(self._queues, self._client, log)
         known = [*((name, task.fingerprint) for task in jobs for name in task.names), (UNREADABLE, __version__)]
         versions = {name: task.settings.version for task in jobs for name in task.names}
         self._relayer = Relayer(self._queues, jobs.keys, self._client, log)
@@ -159,6 +161,7 @@ class Engine:
         self._loops: list[Loop] = [
             self._pruner,
             self._promoter,
+            self._measurer,
             self._unparker,
             self._relayer,
             self._scheduler,
@@ -325,11 +328,14 @@ class Engine:
     def _begun(self, running: Running) -> None:
         self._log.job_started(running.context)
         self._notifier.started(running.context)
+        if running.waited is not None:
+            self._measurer.started(running.context.queue, running.context.task, running.waited)
 
     def _settled(self, running: Running, outcome: Outcome) -> None:
         self._log.job_ended(running.context, outcome, running.seconds)
         self._notifier.ended(running.context, outcome, running.seconds)
         self._pruner.count(1)
+        self._measurer.ended(running.context.queue, running.context.task, outcome.kind, running.seconds)
 
     def _changed(self) -> None:
         self._changes.set()

@@ -137,6 +137,8 @@ class Runner:
             bonds=self._jobs.job,
         )
         running = Running(claimed, context, terms, on_end)
+        if specification.due is not None and not claimed.begun:
+            running.waited = (now - specification.due) / 1000
         apart = task.settings.run == "process" or (claimed.counts.lost > 0 and self._runs_apart(claimed.counts.lost))
         if place is not None and task.settings.batch is not None and not apart:
             place.member(running, task, args[0])

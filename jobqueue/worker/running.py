@@ -20,9 +20,23 @@ class Running:
         terms: what holds for this execution.
         stopped: why it was told to stop, if it was.
         ended: whether it is over, as far as the queue is concerned.
+        waited: for how many seconds the job has waited; None if that is not known, or this is not its first execution.
     """
 
-    __slots__ = ("_begun", "_halt", "_on_end", "_started", "_timer", "claimed", "context", "ended", "stopped", "terms")
+    __slots__ = (
+        "_begun",
+        "_halt",
+        "_on_end",
+        "_over",
+        "_started",
+        "_timer",
+        "claimed",
+        "context",
+        "ended",
+        "stopped",
+        "terms",
+        "waited",
+    )
 
     def __init__(
         self, claimed: Claimed, context: JobContext, terms: Terms, on_end: Callable[["Running", Outcome], None]
@@ -32,16 +46,18 @@ class Running:
         self.terms = terms
         self.stopped: Stop | None = None
         self.ended = False
+        self.waited: float | None = None
         self._on_end = on_end
         self._begun = False
         self._halt: Callable[[Stop], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._started = time.monotonic()
+        self._over = 0.0
 
     @property
     def seconds(self) -> float:
-        """How long it has been running."""
-        return time.monotonic() - self._started
+        """How long it has been running, or has run."""
+        return (self._over or time.monotonic()) - self._started
 
     @property
     def overdue(self) -> float:
@@ -90,6 +106,7 @@ class Running:
         if self.ended:
             return
         self.ended = True
+        self._over = time.monotonic()
         if self._timer is not None:
             self._timer.cancel()
         self._on_end(self, outcome)

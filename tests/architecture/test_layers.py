@@ -15,7 +15,7 @@ PACKAGE = Path(jobqueue.__file__).parent
 # as none imports itself in the end.
 LAYERS = [
     "errors version",
-    "durations names",
+    "durations histogram names",
     "cron",
     "schedule",
     "batch dedup fingerprint limits signals",
@@ -31,7 +31,7 @@ LAYERS = [
     "events handle middleware",
     "task",
     "flow queue schedules taskset workers",
-    "declarations delivery",
+    "declarations delivery inspection",
     "app",
     "jobqueue",
     "worker worker.*",

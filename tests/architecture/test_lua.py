@@ -37,6 +37,7 @@ WRITING = {
     "SADD",
     "SPOP",
     "SREM",
+    "XADD",
     "ZADD",
     "ZREM",
 }

@@ -18,7 +18,10 @@ COMMANDS = [
         ("job", name)
         for name in ("list", "show", "retry", "cancel", "promote", "prioritize", "remove", "logs", "export")
     ],
-    *[("queue", name) for name in ("list", "show", "pause", "resume", "limit", "drain", "clean", "obliterate")],
+    *[
+        ("queue", name)
+        for name in ("list", "show", "pause", "resume", "limit", "events", "drain", "clean", "obliterate")
+    ],
     *[("failed", name) for name in ("list", "retry", "remove", "export")],
     *[
         ("schedule", name)

@@ -139,7 +139,7 @@ def test_blocked_waits_for_others_and_is_charged_nothing(held, enqueue, keyspace
     space = keyspace()
     assert space["blocked"] == {"a": START + 2000}
     assert space["blocking"]["a"].split(" ")[0] == "2"
-    assert space["attempts"] == {}
+    assert space["attempts"] == {"a": "0 0 0 0 0"}  # which says that it has begun
     for job in held.claim().jobs:
         held.settle(Settlement(job.id, job.token, Completed(b"1")))
     assert keyspace()["wait"] == ["a"]

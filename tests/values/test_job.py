@@ -37,16 +37,19 @@ objects = st.dictionaries(st.text(), json_values, max_size=3)
     result_ttl=st.none() | st.just(0.0) | numbers,
     meta=st.none() | objects,
     created_at=st.none() | st.integers(0, 4_000_000_000_000),
+    due=st.just("") | st.none() | st.integers(0, 4_000_000_000_000),
     key=st.none() | st.from_regex(r"[A-Za-z0-9_.:@/+=-]{1,20}", fullmatch=True),
 )
-def test_a_specification_is_read_as_it_was_written(task, args, timeout, retry, result_ttl, meta, created_at, key):
+def test_a_specification_is_read_as_it_was_written(task, args, timeout, retry, result_ttl, meta, created_at, due, key):
     options = {"timeout": timeout, "retry": retry, "result_ttl": result_ttl, "meta": meta, "key": key}
     text = specification_text(task, to_json(args), **options)
     assert b"\n" not in text
+    if due != "":
+        text = b'{"due":%b,%b' % (to_json(due), text[1:])
     if created_at is not None:  # the server prepends it, as add.lua does
         text = b'{"at":%d,%b' % (created_at, text[1:])
     assert Specification.parse(text) == Specification(
-        task, args, timeout, retry, result_ttl, meta or {}, created_at, key
+        task, args, timeout, retry, result_ttl, meta or {}, created_at, key, due=created_at if due == "" else due
     )
     assert json.loads(text)["args"] == args
 

@@ -12,6 +12,8 @@
 --@include line_up
 --@include delay
 --@include bell
+--@include happened
+--@include emit
 local ms, micro = clock(now)
 if redis.call('HEXISTS', key.limits, 'max_size queue') == 1 then
   return 'bounded'
@@ -22,16 +24,18 @@ for at = rest, #ARGV, 3 do
 end
 local present = redis.call('HMGET', key.jobs, unpack(ids))
 
-local specifications, ready, later, existing, seen = {}, {}, {}, {}, {}
+local specifications, added, ready, later, existing, seen = {}, {}, {}, {}, {}, {}
 for index, id in ipairs(ids) do
   local specification, due = ARGV[rest + index * 3 - 2], ARGV[rest + index * 3 - 1]
   if present[index] or seen[id] then
     existing[#existing + 1] = id
   else
     seen[id] = true
+    added[#added + 1] = id
     specifications[#specifications + 1] = id
-    specifications[#specifications + 1] = '{"at":' .. digits(ms) .. ',' .. string.sub(specification, 2)
     local moment = due == '' and 0 or time_of(due, ms)
+    local opening = moment > ms and '{"at":' .. digits(ms) .. ',"due":' .. digits(moment) .. ',' or '{"at":' .. digits(ms) .. ','
+    specifications[#specifications + 1] = opening .. string.sub(specification, 2)
     if moment > ms then
       later[#later + 1] = digits(moment)
       later[#later + 1] = id
@@ -46,4 +50,6 @@ if line_up(key, ready) then
   bell(key, micro)
 end
 delay(key, later)
+happened(key, 'enqueued', added)
+emit(key, ms)
 return existing

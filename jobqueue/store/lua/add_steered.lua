@@ -22,6 +22,7 @@ begin and end, and how many they are), `after=POLICY:QUEUE/ID,...` with the poli
 --@include accept
 --@include bell
 --@include pass_on
+--@include emit
 local ms, micro = clock(now)
 local own = queue_of(key.jobs)
 local ids, seen = {}, {}
@@ -76,4 +77,5 @@ if flow ~= '' then
 end
 pass_on(key, 100, ms)
 bell(key, micro)
+emit(key, ms)
 return reply

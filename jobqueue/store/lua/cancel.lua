@@ -9,7 +9,9 @@
 --@include clock
 --@include call_off
 --@include pass_on
+--@include emit
 local ms = clock(now)
 local state = call_off(key, id, reason, all == 1, ms)
 pass_on(key, 100, ms)
+emit(key, ms)
 return state

@@ -9,6 +9,7 @@
 --@include clock
 --@include call_off
 --@include pass_on
+--@include emit
 local ms = clock(now)
 local count = 0
 for at = rest, #ARGV do
@@ -17,4 +18,5 @@ for at = rest, #ARGV do
   end
 end
 pass_on(key, 100, ms)
+emit(key, ms)
 return count

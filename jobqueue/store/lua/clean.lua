@@ -16,6 +16,8 @@
 --@include unindex_errors
 --@include forget
 --@include pass_on
+--@include happened
+--@include emit
 local ms = clock(now)
 local excess = redis.call('ZCARD', key[state]) - keep
 local surplus = math.min(limit, excess, redis.call('ZCOUNT', key[state], '-inf', digits(before)))
@@ -29,5 +31,7 @@ end
 redis.call('ZREM', key[state], unpack(ids))
 redis.call('ZREM', key.expiring, unpack(ids))
 forget(key, ids)
+happened(key, 'removed', ids)
 pass_on(key, 100, ms)
+emit(key, ms)
 return #ids

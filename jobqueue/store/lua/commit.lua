@@ -13,6 +13,7 @@
 --@include clock
 --@include bell
 --@include pass_on
+--@include emit
 local ms, micro = clock(now)
 if redis.call('ZREM', key.stagings, flow) == 0 then
   return 0
@@ -24,4 +25,5 @@ end
 redis.call('PUBLISH', key.control, 'relay')
 pass_on(key, 100, ms)
 bell(key, micro)
+emit(key, ms)
 return 1

@@ -17,6 +17,7 @@
 --@include dismiss
 --@include bell
 --@include pass_on
+--@include emit
 local ms, micro = clock(now)
 local meta = redis.call('HMGET', key.meta, 'paused', 'limited')
 local line = (meta[1] or meta[2]) and key.held or key.wait
@@ -56,4 +57,5 @@ end
 dismiss(key, ids)
 pass_on(key, 100, ms)
 bell(key, micro)
+emit(key, ms)
 return {#ids, room == 0 and 1 or 0}

@@ -18,6 +18,8 @@ again. Nothing is handed to a worker without a lease, or while the queue is paus
 --@include leave_parking
 --@include admit
 --@include bell
+--@include happened
+--@include emit
 local ms, micro = clock(now)
 if
   redis.call('EXISTS', key.parking) == 0
@@ -41,4 +43,6 @@ for _, id in ipairs(ids) do
   end
 end
 bell(key, micro)
+happened(key, 'waiting', ids)
+emit(key, ms)
 return #ids

@@ -23,6 +23,7 @@ So any number of schedulers may try, and one of them does it.
 --@include slot_log
 --@include bell
 --@include pass_on
+--@include emit
 local ms, micro = clock(now)
 if redis.call('HGET', key.firings, schedule) ~= head then
   return {'changed'}
@@ -55,4 +56,5 @@ local text = table.concat({state, source, revision, times, count, since}, ' ')
 redis.call('HSET', key.firings, schedule, text)
 pass_on(key, 100, ms)
 bell(key, micro)
+emit(key, ms)
 return {kind, detail, text}

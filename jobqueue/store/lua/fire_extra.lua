@@ -18,6 +18,7 @@
 --@include slot_log
 --@include bell
 --@include pass_on
+--@include emit
 local ms, micro = clock(now)
 if redis.call('HEXISTS', key.firings, schedule) == 0 then
   return {'missing'}
@@ -29,4 +30,5 @@ if became ~= 'full' and not exists then
 end
 pass_on(key, 100, ms)
 bell(key, micro)
+emit(key, ms)
 return {exists and 'existed' or became, detail}

@@ -9,11 +9,15 @@
 --@include state_of
 --@include admit
 --@include bell
-local _, micro = clock(now)
+--@include happened
+--@include emit
+local ms, micro = clock(now)
 local state = state_of(key, id)
 if state == 'delayed' then
   redis.call('ZREM', key.delayed, id)
   admit(key, {id})
   bell(key, micro)
+  happened(key, 'waiting', {id})
+  emit(key, ms)
 end
 return state

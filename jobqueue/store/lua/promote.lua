@@ -24,6 +24,8 @@
 --@include wake_at
 --@include loosen_line
 --@include bell
+--@include happened
+--@include emit
 local ms, micro = clock(now)
 local function due(name)
   return redis.call('ZRANGEBYSCORE', name, '-inf', digits(ms), 'LIMIT', 0, limit)
@@ -32,6 +34,7 @@ end
 local ids = due(key.delayed)
 if #ids > 0 then
   redis.call('ZREM', key.delayed, unpack(ids))
+  happened(key, 'waiting', ids)
   admit(key, ids)
 end
 
@@ -81,6 +84,7 @@ for _, flow in ipairs(due(key.stagings)) do
   redis.call('PUBLISH', key.control, 'relay')
 end
 bell(key, micro)
+emit(key, ms)
 
 local next
 for _, name in ipairs({'delayed', 'deadlines', 'resting', 'throttled', 'stagings'}) do

@@ -30,6 +30,7 @@ is taken back by a later call.
 --@include leave_lane
 --@include bell
 --@include pass_on
+--@include emit
 local ms, micro = clock(now)
 local lease = tonumber(redis.call('ZSCORE', key.workers, worker) or 0)
 if lease > ms and force == 0 then
@@ -76,4 +77,5 @@ elseif tonumber(redis.call('ZSCORE', key.tombstones, worker) or ms) < ms - keep 
 end
 pass_on(key, 100, ms)
 bell(key, micro)
+emit(key, ms, worker)
 return {cursor, returned, failed}

@@ -16,6 +16,7 @@ parts, and `discard` gives it up.
 --@include queue_of
 --@include bell
 --@include pass_on
+--@include emit
 local ms, micro = clock(now)
 local own, count = queue_of(key.jobs), 0
 for at = rest, #ARGV, 5 do
@@ -40,4 +41,5 @@ for at = rest, #ARGV, 5 do
 end
 pass_on(key, 100, ms)
 bell(key, micro)
+emit(key, ms)
 return count

@@ -9,9 +9,11 @@
 --@include clock
 --@include bell
 --@include pass_on
+--@include emit
 local ms, micro = clock(now)
 pass_on(key, limit, ms)
 bell(key, micro)
+emit(key, ms)
 local reply = {redis.call('EXISTS', key.outbox)}
 local page = redis.call('HSCAN', key.outgoing, 0, 'COUNT', limit)
 for _, text in ipairs(page[2]) do

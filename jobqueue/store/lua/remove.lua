@@ -7,7 +7,9 @@
 --@include clock
 --@include erase
 --@include pass_on
+--@include emit
 local ms = clock(now)
 local state = erase(key, id)
 pass_on(key, 100, ms)
+emit(key, ms)
 return state

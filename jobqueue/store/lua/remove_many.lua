@@ -8,6 +8,7 @@
 --@include clock
 --@include erase
 --@include pass_on
+--@include emit
 local ms = clock(now)
 local count = 0
 for at = rest, #ARGV do
@@ -16,4 +17,5 @@ for at = rest, #ARGV do
   end
 end
 pass_on(key, 100, ms)
+emit(key, ms)
 return count

@@ -7,10 +7,14 @@
 --@include clock
 --@include name_line
 --@include bell
-local _, micro = clock(now)
+--@include happened
+--@include emit
+local ms, micro = clock(now)
 if redis.call('HDEL', key.meta, 'paused') == 0 then
   return 0
 end
 name_line(key)
 bell(key, micro)
+happened(key, 'resumed', {''})
+emit(key, ms)
 return 1

@@ -8,10 +8,12 @@
 --@include revive
 --@include bell
 --@include pass_on
+--@include emit
 local ms, micro = clock(now)
 local state = revive(key, id, nil, ms)
 if state == 'failed' or state == 'cancelled' then
   bell(key, micro)
   pass_on(key, 100, ms)
+  emit(key, ms)
 end
 return state

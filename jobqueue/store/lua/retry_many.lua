@@ -9,6 +9,7 @@
 --@include revive
 --@include bell
 --@include pass_on
+--@include emit
 local ms, micro = clock(now)
 local count = 0
 for at = rest, #ARGV do
@@ -18,4 +19,5 @@ for at = rest, #ARGV do
 end
 bell(key, micro)
 pass_on(key, 100, ms)
+emit(key, ms)
 return count

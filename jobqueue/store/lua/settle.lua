@@ -31,6 +31,7 @@ An outcome counts only if the job is still held under exactly this token; else a
 --@include depend
 --@include pass_on
 --@include claim_for
+--@include happened
 local ms, micro = clock(now)
 local before = remembered(key, worker, request)
 if before then
@@ -86,7 +87,10 @@ for index, id in ipairs(ids) do
     else
       ready[#ready + 1] = id
     end
-    if kind == 'failed' or kind == 'snoozed' or kind == 'limited' then
+    if not ended[kind] and not taken_back[kind] then
+      happened(key, kind, {id})
+    end
+    if kind == 'failed' or kind == 'snoozed' or kind == 'limited' or kind == 'blocked' then
       notes[#notes + 1] = {id, kind}
     elseif kind == 'retried' then
       notes[#notes + 1] = {id, kind, text}

@@ -9,7 +9,9 @@
 --@include leave_parking
 --@include admit
 --@include bell
-local _, micro = clock(now)
+--@include happened
+--@include emit
+local ms, micro = clock(now)
 if redis.call('EXISTS', key.parking) == 0 then
   return 0
 end
@@ -20,4 +22,6 @@ end
 local ids = leave_parking(key, ranges, 100)
 admit(key, ids)
 bell(key, micro)
+happened(key, 'waiting', ids)
+emit(key, ms)
 return #ids

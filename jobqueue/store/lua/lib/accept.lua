@@ -7,6 +7,7 @@ With `bounded`, it is found out whether there is room. `flow` is empty, or the i
 --@include refused
 --@include deduplicate
 --@include enroll
+--@include might_start
 local function accept(key, id, specification, due, steering, exists, bounded, flow, now)
   if exists then
     return 'existed', id
@@ -15,7 +16,7 @@ local function accept(key, id, specification, due, steering, exists, bounded, fl
   if absorbed then
     return 'duplicate', string.match(absorbed, '^%S+')
   end
-  local text = '{"at":' .. digits(now) .. ',' .. string.sub(specification, 2)
+  local text = '{"at":' .. digits(now) .. ',' .. might_start(due, steering, flow, now) .. string.sub(specification, 2)
   local stands, waits_for = deduplicate(key, id, text, steering, now)
   if stands then
     return 'duplicate', stands

@@ -6,6 +6,7 @@ With `all`, so are the jobs that it waits for. If `only` names a state, a job in
 --@include state_of
 --@include withdraw
 --@include finish
+--@include happened
 local function call_off(key, id, reason, all, now, only)
   local state = state_of(key, id)
   if only and state ~= only then
@@ -13,6 +14,7 @@ local function call_off(key, id, reason, all, now, only)
   end
   if state == 'active' then
     redis.call('HSET', key.cancelling, id, reason)
+    happened(key, 'cancelling', {id})
     redis.call('PUBLISH', key.control, 'cancel ' .. id)
   elseif state == 'waiting' or state == 'delayed' or state == 'blocked' then
     withdraw(key, id, state)

@@ -9,11 +9,14 @@ be lost. `before` is that memory, or nil.
 --@include take
 --@include leave_lane
 --@include bell
+--@include happened
+--@include emit
 local function claim_for(key, worker, request, n, verdicts, before, now, micro)
   local reply = {1, digits(now), verdicts, 0}
   if tonumber(redis.call('ZSCORE', key.workers, worker) or 0) <= now then
     reply[1] = 0
     bell(key, micro)
+    emit(key, now, worker)
     return reply
   end
 
@@ -30,7 +33,7 @@ local function claim_for(key, worker, request, n, verdicts, before, now, micro)
   local specifications = #ids > 0 and redis.call('HMGET', key.jobs, unpack(ids)) or {}
   local bookkeeping = #ids > 0 and redis.call('HMGET', key.attempts, unpack(ids))
   local held = before and #ids > 0 and redis.call('HMGET', key.active, unpack(ids))
-  local entries = {}
+  local entries, given = {}, {}
   for index, id in ipairs(ids) do
     local token = digits(first + index - 1)
     if held and holding(held[index]) ~= token then
@@ -41,6 +44,7 @@ local function claim_for(key, worker, request, n, verdicts, before, now, micro)
       leave_lane(key, {id}, micro)
     else
       entries[#entries + 1] = id
+      given[#given + 1] = id
       entries[#entries + 1] = token .. ' ' .. digits(now) .. ' ' .. worker
       reply[#reply + 1] = id
       reply[#reply + 1] = token
@@ -52,10 +56,12 @@ local function claim_for(key, worker, request, n, verdicts, before, now, micro)
     redis.call('HSET', key.meta, 'token', digits(first + #ids - 1))
     if #entries > 0 then
       redis.call('HSET', key.active, unpack(entries))
+      happened(key, 'started', given)
     end
   end
   if rules then
     bell(key, micro)
   end
+  emit(key, now, worker)
   return reply
 end

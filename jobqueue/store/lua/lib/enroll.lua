@@ -6,8 +6,10 @@
 --@include queue_of
 --@include depend
 --@include unblock
+--@include happened
 local function enroll(key, id, text, due, steer, waits_for, flow, now)
   redis.call('HSET', key.jobs, id, text)
+  happened(key, 'enqueued', {id})
   local name, priority = steer.key or '', tonumber(steer.priority or 0)
   if name ~= '' or priority ~= 0 then
     redis.call('HSET', key.traits, id, (priority ~= 0 and priority or '') .. '|' .. name)

@@ -6,6 +6,7 @@
 --@include let_go
 --@include forget
 --@include unindex_errors
+--@include happened
 local function erase(key, id, only)
   local state = state_of(key, id)
   if state == 'missing' or state == 'active' or only and state ~= only then
@@ -22,6 +23,7 @@ local function erase(key, id, only)
     redis.call('ZREM', key.expiring, id)
   end
   forget(key, {id})
+  happened(key, 'removed', {id})
   if redis.call('SREM', key.waiters, id) == 1 then
     redis.call('PUBLISH', key.finished .. ':' .. id, '')
   end

@@ -6,5 +6,5 @@ local function expire(key, ids, now)
   for index, id in ipairs(ids) do
     ended[index] = {id = id, ttl = -1, record = record('expired', nil, now, nil, nil, '"it did not start before its time was over"')}
   end
-  finish(key, 'cancelled', ended, now)
+  finish(key, 'cancelled', ended, now, 'expired')
 end

@@ -6,7 +6,8 @@
 --@include forget
 --@include index_errors
 --@include let_go
-local function finish(key, state, ended, now)
+--@include happened
+local function finish(key, state, ended, now, kind)
   if #ended == 0 then
     return
   end
@@ -33,6 +34,7 @@ local function finish(key, state, ended, now)
       end
     end
   end
+  happened(key, kind or state, ids)
   each_chunk('HSET', key.outcomes, outcomes)
   each_chunk('ZADD', key[state], scores)
   each_chunk('ZADD', key.expiring, expiries)

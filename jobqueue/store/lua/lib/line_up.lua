@@ -17,7 +17,8 @@ local function line_up(key, ids, front)
   if #ids == 0 then
     return false
   end
-  local state = redis.call('HMGET', key.meta, 'paused', 'limited')
+  local state = redis.call('HMGET', key.meta, 'paused', 'limited', 'events')
+  key[0] = state[3] or '' -- for lib/happened.lua, which comes next
   if state[1] or state[2] then
     each_chunk(front and 'RPUSH' or 'LPUSH', key.held, ids)
     return true

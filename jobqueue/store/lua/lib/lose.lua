@@ -8,6 +8,7 @@ A job that was asked to stop is cancelled instead. `runs` is a list of {id = , t
 --@include note
 --@include finish
 --@include admit
+--@include happened
 local function lose(key, outcome, runs, max_lost, now)
   local again, failed, cancelled = {}, {}, {}
   for _, run in ipairs(runs) do
@@ -24,6 +25,9 @@ local function lose(key, outcome, runs, max_lost, now)
         {id = run.id, ttl = -1, record = record('failed', run.started, now, run.worker, run.token, why)}
     else
       again[#again + 1] = run.id
+    end
+    if not reason then
+      happened(key, outcome, {run.id})
     end
   end
   finish(key, 'failed', failed, now)

@@ -1,6 +1,7 @@
 --[[ Counts how an execution ended without ending its job, and keeps the record of it.
 A job's bookkeeping is a line with five counters (failures, lost, interrupted, snoozed, rate limited), then one line for each of the
-latest 20 executions. `revived` counts nothing: it sets failures and losses back. `line` may be nil.
+latest 20 executions. `revived` counts nothing: it sets failures and losses back;
+`blocked` counts nothing either: it leaves a trace that the job has begun. `line` may be nil.
 @uses attempts
 @returns the counter, counted up ]]
 local function note(key, id, outcome, line)

@@ -6,6 +6,7 @@ a worker carries it there.
 --@include arrive
 --@include revive_edge
 --@include call_off
+--@include happened
 local function pass_on(key, budget, now)
   local own = queue_of(key.jobs)
   while budget > 0 do
@@ -55,6 +56,7 @@ local function pass_on(key, budget, now)
         elseif redis.call('ZREM', key.blocked, queue) == 1 then
           let_go(key, {queue})
           forget(key, {queue})
+          happened(key, 'removed', {queue})
         end
       end
     end

@@ -8,6 +8,7 @@ and losses are counted from zero. If `only` names a state, a job in another stay
 --@include note
 --@include admit
 --@include unindex_errors
+--@include happened
 local function revive(key, id, only, now)
   local state = state_of(key, id)
   if state ~= 'failed' and state ~= 'cancelled' or only and state ~= only then
@@ -20,6 +21,7 @@ local function revive(key, id, only, now)
     unindex_errors(key, {id})
   end
   note(key, id, 'revived', redis.call('HGET', key.outcomes, id))
+  happened(key, 'revived', {id})
   redis.call('ZREM', key[state], id)
   redis.call('ZREM', key.expiring, id)
   redis.call('HDEL', key.outcomes, id)

@@ -4,6 +4,7 @@
 --@include note
 --@include rejoin
 --@include unindex_errors
+--@include happened
 local function revive_edge(key, id, dependency, now)
   local field = id .. '|' .. dependency
   local input, stand = redis.call('HGET', key.inputs, field), redis.call('HGET', key.blocking, id)
@@ -23,6 +24,7 @@ local function revive_edge(key, id, dependency, now)
   if failed and failing == 0 and rejoin(key, id) then
     note(key, id, 'revived', ended)
     unindex_errors(key, {id})
+    happened(key, 'revived', {id})
     redis.call('ZREM', key.failed, id)
     redis.call('ZREM', key.expiring, id)
     redis.call('HDEL', key.outcomes, id)

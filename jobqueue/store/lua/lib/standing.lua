@@ -4,6 +4,7 @@
 --@include record
 --@include finish
 --@include unblock
+--@include happened
 local function standing(key, id, remaining, failing, due, cause, now)
   redis.call('HSET', key.blocking, id, remaining .. ' ' .. failing .. ' ' .. due)
   if failing > 0 then
@@ -12,7 +13,7 @@ local function standing(key, id, remaining, failing, due, cause, now)
     finish(key, 'failed', {{id = id, ttl = -1, record = record('failed', nil, now, nil, nil, why)}}, now)
   elseif remaining == 0 then
     redis.call('ZREM', key.blocked, id)
-    unblock(key, id, due, now)
+    happened(key, unblock(key, id, due, now), {id})
   else
     redis.call('ZADD', key.blocked, 'NX', digits(now), id)
   end

@@ -1,0 +1,87 @@
+"""Counts what happens here, and reports it now and then, so that no job costs the server a command more."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+from jobqueue.errors import ServerError
+from jobqueue.histogram import bucket_of
+from jobqueue.job import OutcomeKind
+from jobqueue.names import new_id
+from jobqueue.store.call import Call
+from jobqueue.store.client import AsyncClient
+from jobqueue.store.keys import QueueKeys
+from jobqueue.store.stats import Tally, measure
+from jobqueue.worker.log import WorkerLog
+from jobqueue.worker.loop import Loop
+
+EVERY = 10.0
+"""Seconds between two reports."""
+
+TOGETHER = 50
+"""How many tasks one report names."""
+
+LAST_WORDS = 1.0
+"""Seconds for the last report."""
+
+
+class Measurer(Loop):
+    """Reports how executions ended, and how long jobs waited and ran.
+
+    A report has a number. One whose reply was lost is sent again under the same, and is not counted twice. A process
+    that is killed takes with it what it has not reported.
+    """
+
+    name = "measurer"
+
+    def __init__(self, queues: Sequence[QueueKeys], client: AsyncClient, log: WorkerLog) -> None:
+        super().__init__(log)
+        self._queues = {keys.queue: keys for keys in queues}
+        self._client = client
+        self._source = new_id()
+        self._number = 0
+        self._tallies: dict[str, dict[str, Tally]] = {keys.queue: {} for keys in queues}
+        self._unconfirmed: Call[bool] | None = None
+
+    def started(self, queue: str, task: str, waited: float) -> None:
+        """Count a first execution that has started, and the seconds for which its job has waited."""
+        self._tally(queue, task).waited[bucket_of(waited)] += 1
+
+    def ended(self, queue: str, task: str, kind: OutcomeKind, seconds: float) -> None:
+        """Count an execution whose outcome was written, and how long it took."""
+        tally = self._tally(queue, task)
+        tally.outcomes[kind] += 1
+        tally.ran[bucket_of(seconds)] += 1
+
+    async def tick(self) -> float:
+        """Report what was counted since the last time."""
+        if self._unconfirmed is None:
+            self._take()
+        while self._unconfirmed is not None:
+            await self._client.run(self._unconfirmed)
+            self._take()
+        return EVERY
+
+    async def stop(self) -> None:
+        """End, with a last report."""
+        await super().stop()
+        with contextlib.suppress(ServerError, TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                await self.tick()
+
+    def _tally(self, queue: str, task: str) -> Tally:
+        tallies = self._tallies[queue]
+        found = tallies.get(task)
+        if found is None:
+            found = tallies[task] = Tally()
+        return found
+
+    def _take(self) -> None:
+        """Make a report of some of what was counted, if there is any."""
+        self._unconfirmed = None
+        for queue, tallies in self._tallies.items():
+            if tallies:
+                some = {task: tallies.pop(task) for task in list(tallies)[:TOGETHER]}
+                self._number += 1
+                self._unconfirmed = measure(self._queues[queue], self._source, self._number, some)
+                return
