@@ -7,7 +7,7 @@ TESTS   ?= tests
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check format reference bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ check: $(VENV)/.dev ## Check style, formatting and types
 format: $(VENV)/.dev ## Mend style and formatting, where that can be done without thinking
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+reference: $(VENV)/.dev ## Make docs/cli-reference.md of the commands
+	@$(BIN)/python tests/docs/reference.py > docs/cli-reference.md
 
 bench: $(VENV)/.dev ## Measure: throughput beside peers, latency, and what is repeated when workers are killed
 	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt

@@ -6,11 +6,12 @@ from datetime import timedelta
 
 from jobqueue.durations import seconds
 from jobqueue.errors import InvalidOption, suggestion
+from jobqueue.health import Health, judge
 from jobqueue.names import check_name
 from jobqueue.store.connections import Connections
 from jobqueue.store.events import EventType, QueueEvent, gather_events
 from jobqueue.store.following import Trouble, afollow, follow
-from jobqueue.store.inspect import queue_names
+from jobqueue.store.inspect import overview, queue_names
 from jobqueue.store.keys import QueueKeys, queue_keys, registry
 from jobqueue.store.snapshot import Snapshot, gather_snapshot
 from jobqueue.store.stats import By, Stats, gather_stats
@@ -25,6 +26,44 @@ class Inspection:
     def __init__(self, connections: Connections, prefix: str) -> None:
         self._connections = connections
         self._prefix = prefix
+
+    # -- health ------------------------------------------------------------------------------------------------------
+
+    def health(
+        self,
+        queues: Sequence[str] | None = None,
+        *,
+        min_workers: int = 1,
+        max_wait: float | timedelta | None = None,
+        host: str | None = None,
+    ) -> Health:
+        """Find out whether queues are served.
+
+        Args:
+            queues: the names of the queues; if it is left out, all that there are, and then one that nobody serves is a
+                problem only if jobs wait in it.
+            min_workers: how many workers each queue must have.
+            max_wait: seconds (or a ``timedelta``) that the job may have waited that runs next; None for any time.
+            host: the name of a host on which a worker must be alive; None for anywhere.
+        """
+        most = None if max_wait is None else seconds(max_wait, "max_wait")
+        keys = self._keys(self._names() if queues is None else queues)
+        infos = self._connections.run_many([overview(each) for each in keys])
+        return judge(infos, named=queues is not None, min_workers=min_workers, max_wait=most, host=host)
+
+    async def ahealth(
+        self,
+        queues: Sequence[str] | None = None,
+        *,
+        min_workers: int = 1,
+        max_wait: float | timedelta | None = None,
+        host: str | None = None,
+    ) -> Health:
+        """See ``health``."""
+        most = None if max_wait is None else seconds(max_wait, "max_wait")
+        keys = self._keys(await self._anames() if queues is None else queues)
+        infos = await self._connections.arun_many([overview(each) for each in keys])
+        return judge(infos, named=queues is not None, min_workers=min_workers, max_wait=most, host=host)
 
     # -- figures and events ------------------------------------------------------------------------------------------
 

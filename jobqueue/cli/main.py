@@ -15,12 +15,14 @@ EXIT_UNREACHABLE = 3
 EXIT_INTERRUPTED = 130
 
 _COMMANDS = {
+    "completion": "Print what completes commands in a shell.",
     "config": "Show the configuration, and where it comes from.",
     "demo": "See it work: run real jobs on the files of a folder.",
     "dev": "Run an application's worker for development, with a server if none is there.",
     "enqueue": "Enqueue a job by the name of its task.",
     "events": "Show what has happened to jobs, or what happens.",
     "failed": "Group, retry, remove and export failed jobs.",
+    "health": "Tell whether queues are served: for probes.",
     "job": "Look at jobs, and retry, cancel, promote or remove them.",
     "queue": "List, show, pause, limit and empty queues.",
     "schedule": "List, add, pause, run and preview schedules.",

@@ -26,7 +26,7 @@ LAYERS = [
     "aggregate",
     "options",
     "store store.*",
-    "context",
+    "context health",
     "operations",
     "events handle middleware",
     "task",
