@@ -12,7 +12,6 @@ from jobqueue.task import Draft
 R = TypeVar("R")
 S = TypeVar("S")
 A = TypeVar("A")
-B = TypeVar("B")
 R_co = TypeVar("R_co", covariant=True)
 
 

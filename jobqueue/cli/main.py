@@ -118,7 +118,7 @@ def _usage(error: click.UsageError) -> str:
         return text
     if isinstance(error, click.NoSuchOption) and isinstance(error.ctx.command, Group):
         text += ": the options of a command go after it"
-    return f"{text}. See `{error.ctx.command_path} --help`"
+    return f"{text}{'' if text.endswith('?') else '.'} See `{error.ctx.command_path} --help`"
 
 
 def _explained(error: JobQueueError) -> tuple[str, int]:

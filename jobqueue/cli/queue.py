@@ -227,12 +227,12 @@ def _show_limits(limits: Mapping[str, Limits], paused: Sequence[str], as_json: b
     if not limits and not paused:
         click.echo("no limits")
         return
-    columns = ["OF", "CONCURRENCY", "RATE", "MAX SIZE", "ON FULL", "WEIGHT", ""]
+    columns = ["OF", "CONCURRENCY", "RATE", "MAX SIZE", "ON FULL", "WEIGHT", "STATE"]
     rows = []
     for gate in sorted({*limits, *paused}):
         texts = texts_of(limits.get(gate, Limits()))
         cells = [str(texts.get(name, "-")) for name in ("concurrency", "rate", "max_size", "on_full", "weight")]
-        state = click.style("paused", fg="yellow") if gate in paused else ""
+        state = click.style("paused", fg="yellow") if gate in paused else "running"
         rows.append(["each key" if gate == rules.EACH_KEY else gate.replace(":", " ", 1), *cells, state])
     print_table(columns, rows)
 

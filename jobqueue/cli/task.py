@@ -10,6 +10,7 @@ from jobqueue.cli.main import Group
 from jobqueue.cli.options import connected, json_option
 from jobqueue.cli.output import print_json
 from jobqueue.cli.search import check_queue
+from jobqueue.errors import suggestion
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -35,6 +36,10 @@ def strike(jobs: JobQueue, name: str, queues: tuple[str, ...], as_json: bool) ->
     """Switch a task off, without a deploy: its jobs wait, new ones are accepted, those that run go on."""
     chosen = _chosen(jobs, queues)
     jobs.strike(name, queues=chosen)
+    # A name that nobody knows is switched off all the same: its workers may come later.
+    known = {task for worker in jobs.workers.list() for task in worker.tasks}
+    if known and name not in known:
+        click.echo(f"note: no worker knows a task {name!r}{suggestion(name, known)}", err=True)
     _report(name, "off", chosen, as_json)
 
 

@@ -20,7 +20,17 @@ def test_limits_are_set_shown_taken_away_and_reset(shell: Shell, producer: JobQu
         "task:send": {"rate": "20/30s (burst 2)", "paused": False},
     }
     table = shell("queue", "limit", "mail", "--rate", "none").out
-    assert table.splitlines()[0].split() == ["OF", "CONCURRENCY", "RATE", "MAX", "SIZE", "ON", "FULL", "WEIGHT"]
+    assert table.splitlines()[0].split() == [
+        "OF",
+        "CONCURRENCY",
+        "RATE",
+        "MAX",
+        "SIZE",
+        "ON",
+        "FULL",
+        "WEIGHT",
+        "STATE",
+    ]
     assert "each key" in table
     assert "100/s" not in table
     shell("queue", "limit", "mail", "--reset")
