@@ -26,6 +26,7 @@ if typing.TYPE_CHECKING:
     from jobqueue.dedup import Dedup
     from jobqueue.dependencies import After, Dependency
     from jobqueue.errors import (
+        AmbiguousJob,
         DependencyCycle,
         EmbeddedServerError,
         InvalidArguments,
@@ -56,8 +57,10 @@ if typing.TYPE_CHECKING:
         UnreadableResult,
     )
     from jobqueue.events import JobEnded, JobEvent, JobStarted
+    from jobqueue.explanation import Explanation, Reason
     from jobqueue.flow import Flow, Group, chain, chord, group
     from jobqueue.handle import JobHandle
+    from jobqueue.inspection import Inspection
     from jobqueue.job import Counts, Execution, JobInfo, JobState, OutcomeKind
     from jobqueue.limits import Limits, RateLimit
     from jobqueue.middleware import CallNext
@@ -71,6 +74,7 @@ if typing.TYPE_CHECKING:
 __all__ = [
     "After",
     "Aggregate",
+    "AmbiguousJob",
     "AsyncTask",
     "Batch",
     "CallNext",
@@ -82,9 +86,11 @@ __all__ = [
     "Draft",
     "EmbeddedServerError",
     "Execution",
+    "Explanation",
     "Exponential",
     "Flow",
     "Group",
+    "Inspection",
     "InvalidArguments",
     "InvalidJob",
     "InvalidName",
@@ -114,6 +120,7 @@ __all__ = [
     "QueueFull",
     "RateLimit",
     "RateLimited",
+    "Reason",
     "ResultTimeout",
     "Retention",
     "Retry",
@@ -149,14 +156,16 @@ _HOMES = {
     "dedup": "Dedup",
     "dependencies": "After Dependency",
     "errors": (
-        "DependencyCycle EmbeddedServerError InvalidArguments InvalidJob InvalidName InvalidOption InvalidURL"
-        " JobCancelled JobConflict JobExpired JobFailed JobNotFound JobQueueError JobTimeout NotInsideJob"
+        "AmbiguousJob DependencyCycle EmbeddedServerError InvalidArguments InvalidJob InvalidName InvalidOption"
+        " InvalidURL JobCancelled JobConflict JobExpired JobFailed JobNotFound JobQueueError JobTimeout NotInsideJob"
         " PayloadTooLarge QueueFull ResultTimeout ServerError ServerFull ServerRefused ServerUnavailable"
         " TaskAlreadyDefined TaskNotIncluded UnknownDependency UnknownOption UnknownTask UnreadableResult"
     ),
     "events": "JobEnded JobEvent JobStarted",
+    "explanation": "Explanation Reason",
     "flow": "Flow Group chain chord group",
     "handle": "JobHandle",
+    "inspection": "Inspection",
     "job": "Counts Execution JobInfo JobState OutcomeKind",
     "limits": "Limits RateLimit",
     "middleware": "CallNext",

@@ -19,6 +19,7 @@ from jobqueue.errors import (
 from jobqueue.events import Hooks, check_kinds
 from jobqueue.flow import Flow, Group
 from jobqueue.handle import JobHandle, any_result
+from jobqueue.inspection import Inspection
 from jobqueue.job import specification_text
 from jobqueue.limits import Limits
 from jobqueue.middleware import Middleware
@@ -159,6 +160,11 @@ class JobQueue(TaskSet):
         """Call a function when a worker process stops, after its last job, as a decorator."""
         self.hooks.shutdown.append(hook)
         return hook
+
+    @property
+    def inspect(self) -> Inspection:
+        """Answers to questions about any job, wherever it is."""
+        return Inspection(self.connections, self.settings.prefix)
 
     def queue(self, name: str) -> Queue:
         """Return a queue by name. Nothing is created.

@@ -18,6 +18,7 @@ _COMMANDS = {
     "demo": "See it work: run real jobs on the files of a folder.",
     "dev": "Run an application's worker for development, with a server if none is there.",
     "enqueue": "Enqueue a job by the name of its task.",
+    "explain": "Say why a job does not run.",
     "job": "Look at jobs, and retry, cancel, promote or remove them.",
     "queue": "List, pause, resume and limit queues.",
     "status": "Show queues and workers.",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic_core import from_json
 
@@ -14,6 +14,10 @@ from jobqueue.store.script import script
 
 Listed = Literal["waiting", "parked", "delayed", "blocked", "active", "completed", "failed", "cancelled"]
 """What can be listed: the states, and the parked among the waiting jobs."""
+
+
+SCANNED = 2000
+"""How many ids one call looks through: the server does nothing else meanwhile, for about a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,13 @@ class Page:
 
     jobs: tuple[JobInfo, ...]
     cursor: str | None
+
+
+class IdPage(NamedTuple):
+    """Ids of jobs, and where the next page begins; ``"0"`` after the last."""
+
+    ids: tuple[str, ...]
+    cursor: str
 
 
 def show(keys: QueueKeys, job_id: str) -> Call[JobInfo | None]:
@@ -269,9 +280,35 @@ def _logs(reply: Any) -> tuple[LogLine, ...]:
     return tuple(LogLine(moment(at), text) for at, text in lines)
 
 
+def state(keys: QueueKeys, job_id: str) -> Call[str]:
+    """Read the state of a job; the reply is ``gone`` if there is no such job."""
+    return run_script(
+        script("show"), keys, (job_id,), lambda reply: "gone" if reply[0] == b"missing" else str(reply[0].decode())
+    )
+
+
+def ids_beginning_with(keys: QueueKeys, prefix: str, cursor: str) -> Call[IdPage]:
+    """Read the ids of jobs that begin with a text, among some thousands of all jobs.
+
+    Args:
+        keys: the queue.
+        prefix: the text, of characters that an id may have.
+        cursor: ``"0"``, or the cursor of the page before.
+    """
+    words = ("HSCAN", keys["jobs"], cursor, "MATCH", f"{prefix}*", "COUNT", SCANNED)
+    return run_command(*words, read=_ids, repeatable=True)
+
+
 def eviction() -> Call[str]:
     """Read the policy by which the server deletes our keys when its memory is full; empty if it does not."""
     return run_command("INFO", "memory", read=_eviction, repeatable=True)
+
+
+def _ids(reply: Any) -> IdPage:
+    cursor, found = reply
+    ids = found if isinstance(found, Mapping) else found[::2]
+    text = cursor.decode() if isinstance(cursor, bytes) else str(cursor)
+    return IdPage(tuple(job_id.decode() for job_id in ids), text)
 
 
 def _eviction(reply: Any) -> str:

@@ -105,6 +105,7 @@ class Engine:
         self._notifier = Notifier(jobs.hooks, log)
         self._slots = Slots(concurrency)
         self._runner = Runner(jobs, log=log, on_stuck=self._stuck, processes=processes)
+        versions = {name: task.settings.version for task in jobs for name in task.names}
         self._membership = Membership(
             self._queues,
             lease=settings.lease,
@@ -116,6 +117,8 @@ class Engine:
                 "concurrency": concurrency,
                 "started": round(time.time() * 1000),
                 "tasks": [name for task in jobs for name in task.names],
+                "versions": {name: version for name, version in versions.items() if version > 1},
+                "lease": settings.lease,
             },
             client=self._client,
             beat_client=self._beat_client,
@@ -128,7 +131,6 @@ class Engine:
         self._pruner = Pruner(self._queues, settings.retention, self._client, log)
         self._promoter = Promoter(self._queues, self._client, log)
         known = [*((name, task.fingerprint) for task in jobs for name in task.names), (UNREADABLE, __version__)]
-        versions = {name: task.settings.version for task in jobs for name in task.names}
         self._relayer = Relayer(self._queues, jobs.keys, self._client, log)
         self._unparker = Unparker(
             self._queues,

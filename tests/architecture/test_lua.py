@@ -49,6 +49,7 @@ READING = {
     "HSCAN",
     "LINDEX",
     "LLEN",
+    "LPOS",
     "LRANGE",
     "SCARD",
     "SISMEMBER",

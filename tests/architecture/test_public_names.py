@@ -14,6 +14,7 @@ import jobqueue
 PUBLIC = [
     "After",
     "Aggregate",
+    "AmbiguousJob",
     "AsyncTask",
     "Batch",
     "CallNext",
@@ -25,9 +26,11 @@ PUBLIC = [
     "Draft",
     "EmbeddedServerError",
     "Execution",
+    "Explanation",
     "Exponential",
     "Flow",
     "Group",
+    "Inspection",
     "InvalidArguments",
     "InvalidJob",
     "InvalidName",
@@ -57,6 +60,7 @@ PUBLIC = [
     "QueueFull",
     "RateLimit",
     "RateLimited",
+    "Reason",
     "ResultTimeout",
     "Retention",
     "Retry",
@@ -173,7 +177,7 @@ def test_every_function_and_method_has_a_docstring():
     assert [name for name in undocumented if not name.endswith(".__init__")] == []
 
 
-@pytest.mark.parametrize("owner", ["JobHandle", "Queue", "JobQueue", "Task"])
+@pytest.mark.parametrize("owner", ["Inspection", "JobHandle", "Queue", "JobQueue", "Task"])
 def test_every_twin_for_asyncio_has_the_same_parameters_and_is_awaited(owner):
     methods = dict(functions_of(CLASSES[owner]))
     twins = {name: f"a{name}" for name in methods if f"a{name}" in methods}
@@ -184,7 +188,8 @@ def test_every_twin_for_asyncio_has_the_same_parameters_and_is_awaited(owner):
 
 
 @pytest.mark.parametrize(
-    ("owner", "needs_no_server"), [("JobHandle", {"keys", "outcome"}), ("Queue", {"draft", "job"})]
+    ("owner", "needs_no_server"),
+    [("Inspection", set()), ("JobHandle", {"keys", "outcome"}), ("Queue", {"draft", "job"})],
 )
 def test_everything_that_talks_to_the_server_has_a_twin_for_asyncio(owner, needs_no_server):
     names = {name for name in dict(functions_of(CLASSES[owner])) if name[0] != "_"}
