@@ -70,6 +70,7 @@ if typing.TYPE_CHECKING:
     from jobqueue.signals import Cancel, RateLimited, RetryAfter, Snooze, WaitFor
     from jobqueue.task import AsyncTask, Draft, SyncTask, Task
     from jobqueue.taskset import TaskSet
+    from jobqueue.timeline import Timeline, TimelineEntry
 
 __all__ = [
     "After",
@@ -135,6 +136,8 @@ __all__ = [
     "TaskAlreadyDefined",
     "TaskNotIncluded",
     "TaskSet",
+    "Timeline",
+    "TimelineEntry",
     "UnknownDependency",
     "UnknownOption",
     "UnknownTask",
@@ -175,6 +178,7 @@ _HOMES = {
     "signals": "Cancel RateLimited RetryAfter Snooze WaitFor",
     "task": "AsyncTask Draft SyncTask Task",
     "taskset": "TaskSet",
+    "timeline": "Timeline TimelineEntry",
 }
 
 if not typing.TYPE_CHECKING:

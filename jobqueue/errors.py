@@ -15,6 +15,7 @@
     ├── TaskAlreadyDefined       two functions under one task name
     ├── UnknownTask              (LookupError) the application has no task of this name
     ├── JobNotFound              (LookupError) no job has this id: it never existed, or was removed or pruned
+    ├── AmbiguousJob             (LookupError) more than one job is meant by the beginning of an id
     ├── JobConflict              the job is not in a state in which this can be done
     ├── JobFailed                the result was asked of a job that failed
     ├── JobCancelled             the result was asked of a job that was cancelled

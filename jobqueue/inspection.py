@@ -13,6 +13,7 @@ from jobqueue.store.call import Call
 from jobqueue.store.connections import Connections
 from jobqueue.store.explain import Pending
 from jobqueue.store.keys import QueueKeys, queue_keys, registry
+from jobqueue.timeline import Timeline
 
 T = TypeVar("T")
 Steps = Generator[list[Call[Any]] | float, list[Any], T]
@@ -84,6 +85,23 @@ class Inspection:
     async def aexplain(self, id: str, queue: str | None = None) -> Explanation:
         """See ``explain``."""
         return await self._connections.afollow(self._explain(id, queue))
+
+    def timeline(self, id: str, queue: str | None = None) -> Timeline:
+        """Return what has happened to a job, in the order of time.
+
+        Args:
+            id: its id, or the beginning of it; see ``find``.
+            queue: its queue; all of them are looked into if it is left out.
+
+        Raises:
+            JobNotFound: there is no such job.
+            AmbiguousJob: more than one job is meant.
+        """
+        return self.find(id, queue).timeline()
+
+    async def atimeline(self, id: str, queue: str | None = None) -> Timeline:
+        """See ``timeline``."""
+        return await (await self.afind(id, queue)).atimeline()
 
     def _handle(self, place: _Place) -> JobHandle[Any]:
         return JobHandle(place.id, place.keys, self._connections, any_result)

@@ -130,6 +130,8 @@ class Specification:
         created_at: when it was enqueued, in milliseconds of the server's clock; None before it is.
         key: the key among whose jobs it takes its turn.
         version: the version of the task that the arguments are for.
+        due: when it was to start, in milliseconds of the server's clock, if it was delayed when it was enqueued.
+        replay_of: the id of the job that this one is a copy of.
     """
 
     task: str
@@ -141,6 +143,8 @@ class Specification:
     created_at: int | None = None
     key: str | None = None
     version: int = 1
+    due: int | None = None
+    replay_of: str | None = None
 
     @classmethod
     def parse(cls, text: bytes) -> "Specification":
@@ -169,6 +173,8 @@ class Specification:
             _moment(members, "at"),
             None if members.get("key") is None else check_key(members["key"]),
             _version(members),
+            _moment(members, "due"),
+            None if members.get("replay_of") is None else check_name(members["replay_of"], "job id"),
         )
 
 
@@ -244,6 +250,7 @@ class Execution:
         error_type: the name of the exception's class, if it failed.
         message: the exception's message, why it was cancelled, or what became of its worker.
         traceback: the exception's traceback as text, cut in the middle when it is long.
+        due_at: when the next attempt was to start, if it was to wait.
     """
 
     outcome: OutcomeKind
@@ -255,13 +262,15 @@ class Execution:
     error_type: str = ""
     message: str = ""
     traceback: str = ""
+    due_at: datetime | None = None
 
     @classmethod
     def parse(cls, text: bytes) -> "Execution":
-        """Read a stored record: ``[outcome, started, finished, worker, token, body]``."""
-        outcome, started, finished, worker, token, body = from_json(text)
+        """Read a stored record: ``[outcome, started, finished, worker, token, body, due]``; ``due`` may be missing."""
+        outcome, started, finished, worker, token, body, *rest = from_json(text)
         kind = OutcomeKind(outcome)
-        record = cls(kind, moment(started) if started else None, moment(finished), worker, token)
+        due = moment(rest[0]) if rest else None
+        record = cls(kind, moment(started) if started else None, moment(finished), worker, token, due_at=due)
         if kind is OutcomeKind.COMPLETED:
             return replace(record, result=to_json(body))
         if isinstance(body, dict):
@@ -272,6 +281,20 @@ class Execution:
                 traceback=body.get("traceback", ""),
             )
         return replace(record, message=body or "")
+
+
+class Note(NamedTuple):
+    """Something that has happened to a job and is in no record of an execution.
+
+    Attributes:
+        at: when.
+        event: what, in a word.
+        detail: more of it, in the words of ``lib/jot.lua``.
+    """
+
+    at: datetime
+    event: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +326,10 @@ class JobInfo:
         waiting_for: how many jobs it waits for.
         version: the version of its task that the arguments are for.
         specification: the stored text.
+        due_at: when it was to start, if it was delayed when it was enqueued.
+        replay_of: the id of the job that it is a copy of; None for none.
+        notes: what has happened to it besides executions, the latest 40; see ``timeline``.
+        notes_dropped: how many there were before those.
     """
 
     id: str
@@ -329,6 +356,15 @@ class JobInfo:
     waiting_for: int
     version: int
     specification: bytes = field(repr=False)
+    due_at: datetime | None = None
+    replay_of: str | None = None
+    notes: tuple[Note, ...] = ()
+    notes_dropped: int = 0
+
+    @property
+    def replays(self) -> tuple[str, ...]:
+        """The ids of its latest copies; see ``JobHandle.replay``."""
+        return tuple(note.detail for note in self.notes if note.event == "replayed")
 
 
 def moment(milliseconds: int) -> datetime:

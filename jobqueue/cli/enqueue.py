@@ -1,15 +1,13 @@
 """``jobqueue enqueue``."""
 
-import os
 import time
 from typing import Any, cast
 
 import click
-from click.core import ParameterSource
 from pydantic_core import from_json
 
 from jobqueue.app import JobQueue
-from jobqueue.cli.load import load_application
+from jobqueue.cli.load import load_beside
 from jobqueue.cli.options import Duration, connected, json_option
 from jobqueue.cli.output import job_detail, print_json
 from jobqueue.cli.search import handles
@@ -82,8 +80,7 @@ def command(
         target = jobs
         draft = jobs.draft_by_name(task, values, cast("EnqueueOptions", {"queue": jobs.settings.queue, **given}))
     else:
-        application = _application(app, jobs)
-        target = _target(application, jobs)
+        application, target = load_beside(app, jobs)
         draft = _draft(application, task, values, texts, given)
     handle = target.enqueue(draft)
     try:
@@ -134,22 +131,6 @@ def _value(text: str) -> Any:
         return text
 
 
-def _application(app: str, jobs: JobQueue) -> JobQueue:
-    """Load the application; where it names no server itself, it uses the one that the other commands use."""
-    if _given("prefix"):
-        raise click.UsageError("--prefix and --app exclude each other: the application knows its prefix")
-    os.environ["JOBQUEUE_URL"] = jobs.url
-    return load_application(app)
-
-
-def _target(application: JobQueue, jobs: JobQueue) -> JobQueue:
-    """Return where the job is to go: to the application's server, unless another was named at the prompt."""
-    settings = application.settings
-    if not _given("url") or application.url == jobs.url:
-        return application
-    return JobQueue(jobs.url, prefix=settings.prefix, queue=settings.queue, max_payload=settings.max_payload)
-
-
 def _draft(
     application: JobQueue, name: str, values: dict[str, Any], texts: dict[str, str], options: dict[str, Any]
 ) -> Draft[Any]:
@@ -194,8 +175,3 @@ def _warn_if_unknown(jobs: JobQueue, handle: JobHandle[Any], task: str) -> None:
         click.echo(
             f"note: no worker of queue {handle.queue!r} knows a task {task!r} now{suggestion(task, known)}", err=True
         )
-
-
-def _given(name: str) -> bool:
-    """Tell whether an option was given at the prompt, and not only by the environment."""
-    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE

@@ -32,6 +32,8 @@ def _facts(job: JobInfo) -> dict[str, str]:
         "dedup": job.dedup,
         "expires": _moment(job.expires_at),
         "arguments": to_json(dict(job.args)).decode(),
+        "a copy of": job.replay_of or "",
+        "copies": ", ".join(job.replays),
         "meta": to_json(dict(job.meta)).decode() if job.meta else "",
         "enqueued": _moment(job.created_at),
         "due": _moment(job.run_at),

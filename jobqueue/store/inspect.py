@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic_core import from_json
 
-from jobqueue.job import Counts, Execution, JobInfo, JobState, Specification, moment
+from jobqueue.job import Counts, Execution, JobInfo, JobState, Note, Specification, moment
 from jobqueue.store.call import Call, run_command, run_script
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.script import script
@@ -137,7 +137,7 @@ def queue_names(registry: str) -> Call[tuple[str, ...]]:
 
 def _shown(job_id: str, queue: str, reply: Any) -> JobInfo | None:
     state, specification, active, due, parked, outcome, attempts, progress, reason, *steering = reply
-    traits, deadline, dedup, blocking = steering
+    traits, deadline, dedup, blocking, notes = steering
     if state == b"missing":
         return None
     counts, *history = attempts.split(b"\n")
@@ -158,6 +158,7 @@ def _shown(job_id: str, queue: str, reply: Any) -> JobInfo | None:
         deadline=deadline,
         dedup=dedup.decode(),
         blocking=blocking,
+        notes=notes,
     )
 
 
@@ -190,6 +191,7 @@ def _info(
     deadline: bytes = b"",
     dedup: str = "",
     blocking: bytes = b"",
+    notes: bytes = b"",
 ) -> JobInfo:
     try:
         parsed = Specification.parse(specification)
@@ -203,6 +205,7 @@ def _info(
         token, started, worker = int(token_text), moment(int(started_text)), worker_text.decode()
     elif ending:
         token, started, worker = ending.token, ending.started_at, ending.worker
+    dropped, *lines = notes.split(b"\n")
     return JobInfo(
         id=job_id,
         queue=queue,
@@ -228,7 +231,17 @@ def _info(
         waiting_for=max(0, int(blocking.split(b" ")[0])) if blocking else 0,
         version=parsed.version,
         specification=specification,
+        due_at=None if parsed.due is None else moment(parsed.due),
+        replay_of=parsed.replay_of,
+        notes=tuple(_note(line) for line in lines),
+        notes_dropped=int(dropped or 0),
     )
+
+
+def _note(line: bytes) -> Note:
+    # A detail is cut, perhaps within a character.
+    at, event, detail = line.decode("utf-8", "replace").split(" ", 2)
+    return Note(moment(int(at)), event, detail)
 
 
 def _overview(queue: str, reply: Any) -> QueueInfo:

@@ -28,9 +28,10 @@ from jobqueue.worker.loop import Loop, end
 from jobqueue.worker.membership import Membership
 from jobqueue.worker.promoter import Promoter
 from jobqueue.worker.pruner import Pruner
+from jobqueue.worker.reading import UNREADABLE
 from jobqueue.worker.reaper import Reaper
 from jobqueue.worker.relayer import Relayer
-from jobqueue.worker.runner import UNREADABLE, Runner
+from jobqueue.worker.runner import Runner
 from jobqueue.worker.running import Running
 from jobqueue.worker.slots import Slots
 from jobqueue.worker.unparker import Unparker

@@ -75,6 +75,8 @@ PUBLIC = [
     "TaskAlreadyDefined",
     "TaskNotIncluded",
     "TaskSet",
+    "Timeline",
+    "TimelineEntry",
     "UnknownDependency",
     "UnknownOption",
     "UnknownTask",

@@ -14,7 +14,22 @@ from jobqueue.cli.main import _COMMANDS, cli
 
 COMMANDS = [
     *[(name,) for name in _COMMANDS],
-    *[("job", name) for name in ("list", "show", "retry", "cancel", "promote", "prioritize", "remove", "logs")],
+    *[
+        ("job", name)
+        for name in (
+            "list",
+            "show",
+            "retry",
+            "cancel",
+            "promote",
+            "prioritize",
+            "remove",
+            "logs",
+            "timeline",
+            "replay",
+            "debug",
+        )
+    ],
     *[("queue", name) for name in ("list", "pause", "resume", "limit")],
     *[("task", name) for name in ("strike", "unstrike")],
 ]

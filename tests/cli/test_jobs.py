@@ -17,7 +17,18 @@ LISTED = {
     "id", "queue", "task", "state", "args", "meta", "created_at", "run_at", "started_at", "worker", "token", "parked",
     "key", "counts", "ending",
 }  # fmt: skip
-SHOWN = LISTED | {"cancelling", "priority", "expires_at", "dedup", "waiting_for", "progress", "version", "history"}
+SHOWN = LISTED | {
+    "cancelling",
+    "priority",
+    "expires_at",
+    "dedup",
+    "waiting_for",
+    "progress",
+    "version",
+    "history",
+    "replay_of",
+    "replays",
+}
 ENDING = {
     "outcome", "started_at", "finished_at", "worker", "token", "result", "error_type", "message", "traceback",
 }  # fmt: skip

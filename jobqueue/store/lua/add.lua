@@ -30,8 +30,9 @@ for index, id in ipairs(ids) do
   else
     seen[id] = true
     specifications[#specifications + 1] = id
-    specifications[#specifications + 1] = '{"at":' .. digits(ms) .. ',' .. string.sub(specification, 2)
     local moment = due == '' and 0 or time_of(due, ms)
+    local delayed = moment > ms and '"due":' .. digits(moment) .. ',' or ''
+    specifications[#specifications + 1] = '{"at":' .. digits(ms) .. ',' .. delayed .. string.sub(specification, 2)
     if moment > ms then
       later[#later + 1] = digits(moment)
       later[#later + 1] = id

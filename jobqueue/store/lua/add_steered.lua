@@ -17,6 +17,7 @@ begin and end, and how many they are), `after=POLICY:QUEUE/ID,...` with the poli
   for, and none was added ]]
 --@include clock
 --@include digits
+--@include time_of
 --@include queue_of
 --@include steering_of
 --@include room
@@ -81,7 +82,9 @@ end
 seen = {}
 for index, id in ipairs(ids) do
   local specification, due = ARGV[rest + index * 4 - 3], ARGV[rest + index * 4 - 2]
-  local text = '{"at":' .. digits(ms) .. ',' .. string.sub(specification, 2)
+  local moment = due == '' and 0 or time_of(due, ms)
+  local delayed = moment > ms and not steering[index].dedup and '"due":' .. digits(moment) .. ',' or ''
+  local text = '{"at":' .. digits(ms) .. ',' .. delayed .. string.sub(specification, 2)
   local stands, waits_for, wait
   local absorbed = redis.call('HGET', key.dedup, '=' .. id)
   if present[index] or seen[id] then

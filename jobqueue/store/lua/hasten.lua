@@ -7,12 +7,14 @@
 @returns the state in which the job was found, or missing ]]
 --@include clock
 --@include state_of
+--@include jot
 --@include admit
 --@include bell
-local _, micro = clock(now)
+local ms, micro = clock(now)
 local state = state_of(key, id)
 if state == 'delayed' then
   redis.call('ZREM', key.delayed, id)
+  jot(key, id, 'promoted', '', ms)
   admit(key, {id})
   bell(key, micro)
 end

@@ -18,6 +18,7 @@ How it ended joins the history; failures and losses are counted from zero.
 --@include state_of
 --@include rejoin
 --@include note
+--@include jot
 --@include admit
 --@include bell
 --@include pass_on
@@ -28,6 +29,7 @@ if state == 'failed' or state == 'cancelled' then
     return 'owned'
   end
   note(key, id, 'revived', redis.call('HGET', key.outcomes, id))
+  jot(key, id, 'revived', '', ms)
   redis.call('ZREM', key[state], id)
   redis.call('ZREM', key.expiring, id)
   redis.call('HDEL', key.outcomes, id)

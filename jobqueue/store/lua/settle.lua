@@ -23,6 +23,7 @@ An outcome counts only if the job is still held under exactly this token; else a
 --@include holding
 --@include remembered
 --@include note
+--@include jot
 --@include finish
 --@include delay
 --@include lose
@@ -68,23 +69,31 @@ for index, id in ipairs(ids) do
     if stopping[index] and (unfinished or kind == 'cancelled' and body == '""') then
       kind, number, body = 'cancelled', -1, stopping[index]
     end
-    local text = record(kind, started, ms, holder, token, body)
+    local due = kind == 'retried' and number > 0 and ms + number or nil
+    local text = record(kind, started, ms, holder, token, body, due)
+    local run = started .. ' ' .. holder .. ' ' .. token .. ' '
     if ended[kind] then
       table.insert(ended[kind], {id = id, record = text, ttl = number})
     elseif taken_back[kind] then
       table.insert(taken_back[kind], {id = id, token = token, started = started, worker = holder, body = body})
     elseif kind == 'parked' then
       parks[#parks + 1] = {id, body}
+      jot(key, id, kind, run .. string.match(body, '^%S* ?(.*)$'), ms)
     elseif kind == 'blocked' then
       blocks[#blocks + 1] = {id, body}
+      jot(key, id, kind, run .. select(2, string.gsub(body, '[^,]+', '')), ms)
     elseif kind == 'limited' then
       limited[#limited + 1] = id
       hold(key, body, micro + number * 1000, micro)
+      jot(key, id, kind, run .. digits(ms + number) .. ' ' .. body, ms)
     elseif number > 0 then
       later[#later + 1] = digits(ms + number)
       later[#later + 1] = id
     else
       ready[#ready + 1] = id
+    end
+    if kind == 'snoozed' then
+      jot(key, id, kind, run .. digits(ms + number), ms)
     end
     if kind == 'failed' or kind == 'snoozed' or kind == 'limited' then
       notes[#notes + 1] = {id, kind}

@@ -9,7 +9,7 @@
 --@include leave_parking
 --@include admit
 --@include bell
-local _, micro = clock(now)
+local ms, micro = clock(now)
 if redis.call('EXISTS', key.parking) == 0 then
   return 0
 end
@@ -17,7 +17,7 @@ local ranges = {}
 for at = rest, #ARGV do
   ranges[#ranges + 1] = ARGV[at]
 end
-local ids = leave_parking(key, ranges, 100)
+local ids = leave_parking(key, ranges, 100, ms)
 admit(key, ids)
 bell(key, micro)
 return #ids

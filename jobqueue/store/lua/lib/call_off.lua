@@ -6,10 +6,14 @@ With `all`, so are the jobs that it waits for.
 --@include state_of
 --@include withdraw
 --@include finish
+--@include jot
 local function call_off(key, id, reason, all, now)
   local state = state_of(key, id)
   if state == 'active' then
-    redis.call('HSET', key.cancelling, id, reason)
+    if redis.call('HGET', key.cancelling, id) ~= reason then
+      redis.call('HSET', key.cancelling, id, reason)
+      jot(key, id, 'cancelling', reason, now)
+    end
     redis.call('PUBLISH', key.control, 'cancel ' .. id)
   elseif state == 'waiting' or state == 'delayed' or state == 'blocked' then
     withdraw(key, id, state)

@@ -2,6 +2,7 @@
 @uses inputs blocking outcomes failed expiring blocked ]]
 --@include digits
 --@include note
+--@include jot
 --@include rejoin
 local function revive_edge(key, id, dependency, now)
   local field = id .. '|' .. dependency
@@ -21,6 +22,7 @@ local function revive_edge(key, id, dependency, now)
   local failed = ended and string.sub(ended, 1, 9) == '["failed"' and string.find(ended, '{"type":"DependencyFailed"', 1, true)
   if failed and failing == 0 and rejoin(key, id) then
     note(key, id, 'revived', ended)
+    jot(key, id, 'revived', dependency, now)
     redis.call('ZREM', key.failed, id)
     redis.call('ZREM', key.expiring, id)
     redis.call('HDEL', key.outcomes, id)
