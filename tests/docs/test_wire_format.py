@@ -112,10 +112,10 @@ def test_another_language_runs_a_job_by_the_protocol(real_server):
 def test_every_event_that_is_noted_is_in_the_table_of_notes():
     named = [name for row in table(section(PAGE, "Notes"), "event", "detail") for name in codes(row[0])]
     texts = [path.read_text("utf-8") for path in (ROOT / "jobqueue/store/lua").rglob("*.lua")]
-    noted = {event for text in texts for event in re.findall(r"jot\(key, \S+, '(\w+)'", text)}
-    [settle] = [text for text in texts if "jot(key, id, kind, " in text]
+    noted = {event for text in texts if "jot(key" in text for event in re.findall(r"\{id, '(\w+)'", text)}
+    [settle] = [text for text in texts if "{id, kind, run" in text]
     by_outcome = {"snoozed", "limited", "parked", "blocked"}
-    assert settle.count("jot(key, id, kind, ") == len(by_outcome)
+    assert settle.count("{id, kind, run") == len(by_outcome)
     assert sorted(named) == sorted(noted | by_outcome)
 
 

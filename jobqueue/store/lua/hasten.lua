@@ -14,7 +14,7 @@ local ms, micro = clock(now)
 local state = state_of(key, id)
 if state == 'delayed' then
   redis.call('ZREM', key.delayed, id)
-  jot(key, id, 'promoted', '', ms)
+  jot(key, {{id, 'promoted'}}, ms)
   admit(key, {id})
   bell(key, micro)
 end

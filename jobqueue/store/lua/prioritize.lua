@@ -32,7 +32,7 @@ if priority == 0 and name == '' then
 else
   redis.call('HSET', key.traits, id, (priority ~= 0 and priority or '') .. '|' .. name)
 end
-jot(key, id, 'prioritized', before .. ' ' .. priority, ms)
+jot(key, {{id, 'prioritized', before .. ' ' .. priority}}, ms)
 if lies then
   admit(key, {id})
   bell(key, micro)

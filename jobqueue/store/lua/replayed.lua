@@ -15,5 +15,5 @@ local before = redis.call('HGET', key.notes, id) or ''
 if not there[1] or not there[2] or string.find(before .. '\n', ' replayed ' .. other .. '\n', 1, true) then
   return 0
 end
-jot(key, id, 'replayed', other, ms)
+jot(key, {{id, 'replayed', other}}, ms)
 return 1

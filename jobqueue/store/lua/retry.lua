@@ -29,7 +29,7 @@ if state == 'failed' or state == 'cancelled' then
     return 'owned'
   end
   note(key, id, 'revived', redis.call('HGET', key.outcomes, id))
-  jot(key, id, 'revived', '', ms)
+  jot(key, {{id, 'revived'}}, ms)
   redis.call('ZREM', key[state], id)
   redis.call('ZREM', key.expiring, id)
   redis.call('HDEL', key.outcomes, id)

@@ -53,7 +53,7 @@ end
 
 local entries = redis.call('HMGET', key.active, unpack(ids))
 local stopping = redis.call('EXISTS', key.cancelling) == 1 and redis.call('HMGET', key.cancelling, unpack(ids)) or {}
-local verdicts, released, ready, later, notes, parks, blocks, limited = {}, {}, {}, {}, {}, {}, {}, {}
+local verdicts, released, ready, later, notes, parks, blocks, limited, jots = {}, {}, {}, {}, {}, {}, {}, {}, {}
 local ended = {completed = {}, failed = {}, cancelled = {}}
 local taken_back = {lost = {}, interrupted = {}}
 for index, id in ipairs(ids) do
@@ -78,14 +78,14 @@ for index, id in ipairs(ids) do
       table.insert(taken_back[kind], {id = id, token = token, started = started, worker = holder, body = body})
     elseif kind == 'parked' then
       parks[#parks + 1] = {id, body}
-      jot(key, id, kind, run .. string.match(body, '^%S* ?(.*)$'), ms)
+      jots[#jots + 1] = {id, kind, run .. string.match(body, '^%S* ?(.*)$')}
     elseif kind == 'blocked' then
       blocks[#blocks + 1] = {id, body}
-      jot(key, id, kind, run .. select(2, string.gsub(body, '[^,]+', '')), ms)
+      jots[#jots + 1] = {id, kind, run .. select(2, string.gsub(body, '[^,]+', ''))}
     elseif kind == 'limited' then
       limited[#limited + 1] = id
       hold(key, body, micro + number * 1000, micro)
-      jot(key, id, kind, run .. digits(ms + number) .. ' ' .. body, ms)
+      jots[#jots + 1] = {id, kind, run .. digits(ms + number) .. ' ' .. body}
     elseif number > 0 then
       later[#later + 1] = digits(ms + number)
       later[#later + 1] = id
@@ -93,7 +93,7 @@ for index, id in ipairs(ids) do
       ready[#ready + 1] = id
     end
     if kind == 'snoozed' then
-      jot(key, id, kind, run .. digits(ms + number), ms)
+      jots[#jots + 1] = {id, kind, run .. digits(ms + number)}
     end
     if kind == 'failed' or kind == 'snoozed' or kind == 'limited' then
       notes[#notes + 1] = {id, kind}
@@ -109,6 +109,7 @@ leave_lane(key, released, micro)
 for _, noted in ipairs(notes) do
   note(key, noted[1], noted[2], noted[3])
 end
+jot(key, jots, ms)
 for _, parked in ipairs(parks) do
   local topic = string.match(parked[2], '^%S+')
   redis.call('HSET', key.parked, parked[1], parked[2])

@@ -12,7 +12,7 @@ local function call_off(key, id, reason, all, now)
   if state == 'active' then
     if redis.call('HGET', key.cancelling, id) ~= reason then
       redis.call('HSET', key.cancelling, id, reason)
-      jot(key, id, 'cancelling', reason, now)
+      jot(key, {{id, 'cancelling', reason}}, now)
     end
     redis.call('PUBLISH', key.control, 'cancel ' .. id)
   elseif state == 'waiting' or state == 'delayed' or state == 'blocked' then

@@ -19,9 +19,11 @@ local function leave_parking(key, ranges, most, now)
   end
   if #ids > 0 then
     redis.call('HDEL', key.parked, unpack(ids))
-    for _, id in ipairs(ids) do
-      jot(key, id, 'unparked', '', now)
+    local entries = {}
+    for index, id in ipairs(ids) do
+      entries[index] = {id, 'unparked'}
     end
+    jot(key, entries, now)
   end
   return ids
 end

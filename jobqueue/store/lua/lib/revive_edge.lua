@@ -22,7 +22,7 @@ local function revive_edge(key, id, dependency, now)
   local failed = ended and string.sub(ended, 1, 9) == '["failed"' and string.find(ended, '{"type":"DependencyFailed"', 1, true)
   if failed and failing == 0 and rejoin(key, id) then
     note(key, id, 'revived', ended)
-    jot(key, id, 'revived', dependency, now)
+    jot(key, {{id, 'revived', dependency}}, now)
     redis.call('ZREM', key.failed, id)
     redis.call('ZREM', key.expiring, id)
     redis.call('HDEL', key.outcomes, id)

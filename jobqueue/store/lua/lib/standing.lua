@@ -16,7 +16,7 @@ local function standing(key, id, remaining, failing, due, cause, now)
     if redis.call('ZREM', key.blocked, id) == 1 then
       local moment = due == '' and 0 or time_of(due, now)
       local last = string.match(cause or '', '^([^,]*),') or ''
-      jot(key, id, 'unblocked', last .. (moment > now and ' ' .. digits(moment) or ''), now)
+      jot(key, {{id, 'unblocked', last .. (moment > now and ' ' .. digits(moment) or '')}}, now)
     end
     unblock(key, id, due, now)
   else
