@@ -28,6 +28,7 @@ if typing.TYPE_CHECKING:
     from jobqueue.dedup import Dedup
     from jobqueue.dependencies import After, Dependency
     from jobqueue.errors import (
+        AmbiguousJob,
         DependencyCycle,
         EmbeddedServerError,
         InvalidArguments,
@@ -63,8 +64,10 @@ if typing.TYPE_CHECKING:
         WorkerNotFound,
     )
     from jobqueue.events import JobEnded, JobEvent, JobStarted
+    from jobqueue.explanation import Explanation, Reason
     from jobqueue.flow import Flow, Group, chain, chord, group
     from jobqueue.handle import JobHandle
+    from jobqueue.inspection import Inspection
     from jobqueue.job import Counts, Execution, JobInfo, JobState, OutcomeKind
     from jobqueue.limits import Limits, RateLimit
     from jobqueue.middleware import CallNext
@@ -78,11 +81,13 @@ if typing.TYPE_CHECKING:
     from jobqueue.store.schedules import ScheduleInfo, Slot
     from jobqueue.task import AsyncTask, Draft, SyncTask, Task
     from jobqueue.taskset import TaskSet
+    from jobqueue.timeline import Timeline, TimelineEntry
     from jobqueue.workers import Workers
 
 __all__ = [
     "After",
     "Aggregate",
+    "AmbiguousJob",
     "AsyncTask",
     "Batch",
     "CallNext",
@@ -97,9 +102,11 @@ __all__ = [
     "EmbeddedServerError",
     "Every",
     "Execution",
+    "Explanation",
     "Exponential",
     "Flow",
     "Group",
+    "Inspection",
     "InvalidArguments",
     "InvalidJob",
     "InvalidName",
@@ -131,6 +138,7 @@ __all__ = [
     "QueueInUse",
     "RateLimit",
     "RateLimited",
+    "Reason",
     "ResultTimeout",
     "Retention",
     "Retry",
@@ -151,6 +159,8 @@ __all__ = [
     "TaskAlreadyDefined",
     "TaskNotIncluded",
     "TaskSet",
+    "Timeline",
+    "TimelineEntry",
     "UnknownDependency",
     "UnknownOption",
     "UnknownTask",
@@ -177,16 +187,19 @@ _HOMES = {
     "dedup": "Dedup",
     "dependencies": "After Dependency",
     "errors": (
-        "DependencyCycle EmbeddedServerError InvalidArguments InvalidJob InvalidName InvalidOption InvalidSchedule"
-        " InvalidURL JobCancelled JobConflict JobExpired JobFailed JobNotFound JobQueueError JobTimeout NotInsideJob"
+        "AmbiguousJob DependencyCycle EmbeddedServerError InvalidArguments InvalidJob InvalidName InvalidOption"
+        " InvalidSchedule InvalidURL JobCancelled JobConflict JobExpired JobFailed JobNotFound JobQueueError JobTimeout"
+        " NotInsideJob"
         " PayloadTooLarge QueueFull QueueInUse ResultTimeout ScheduleConflict ScheduleNotFound"
         " ServerError ServerFull ServerRefused ServerUnavailable"
         " TaskAlreadyDefined TaskNotIncluded UnknownDependency UnknownOption UnknownTask"
         " UnreadableResult WorkerNotFound"
     ),
     "events": "JobEnded JobEvent JobStarted",
+    "explanation": "Explanation Reason",
     "flow": "Flow Group chain chord group",
     "handle": "JobHandle",
+    "inspection": "Inspection",
     "job": "Counts Execution JobInfo JobState OutcomeKind",
     "limits": "Limits RateLimit",
     "middleware": "CallNext",
@@ -200,6 +213,7 @@ _HOMES = {
     "store.schedules": "ScheduleInfo Slot",
     "task": "AsyncTask Draft SyncTask Task",
     "taskset": "TaskSet",
+    "timeline": "Timeline TimelineEntry",
     "workers": "Workers",
 }
 

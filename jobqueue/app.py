@@ -188,6 +188,11 @@ class JobQueue(TaskSet):
         self.hooks.shutdown.append(hook)
         return hook
 
+    @property
+    def inspect(self) -> Inspection:
+        """What is to be seen of queues, and of any job in them."""
+        return Inspection(self.connections, self.settings.prefix)
+
     def queue(self, name: str) -> Queue:
         """Return a queue by name. Nothing is created.
 
@@ -195,11 +200,6 @@ class JobQueue(TaskSet):
             InvalidName: the name has characters that are not allowed.
         """
         return Queue(self.keys(name), self.connections, self)
-
-    @property
-    def inspect(self) -> Inspection:
-        """What is to be seen of all queues at once."""
-        return Inspection(self.connections, self.settings.prefix)
 
     def job(self, queue: str, job_id: str) -> JobHandle[Any]:
         """Return a handle to a job by its queue and id. Whether there is such a job shows when it is used."""

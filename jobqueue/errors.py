@@ -20,6 +20,7 @@
     ├── ScheduleNotFound         (LookupError) there is no schedule of this id
     ├── ScheduleConflict         the schedule is in the code of an application, and is changed there
     ├── WorkerNotFound           (LookupError) no live worker has this id
+    ├── AmbiguousJob             (LookupError) more than one job is meant by the beginning of an id
     ├── JobConflict              the job is not in a state in which this can be done
     ├── JobFailed                the result was asked of a job that failed
     ├── JobCancelled             the result was asked of a job that was cancelled
@@ -144,13 +145,15 @@ class JobNotFound(JobQueueError, LookupError):
 
     # Here and below the arguments are kept as they are, not the text: an error is rebuilt from them when it is copied,
     # or leaves a process pool.
-    def __init__(self, job_id: str, queue: str) -> None:
+    def __init__(self, job_id: str, queue: str | None) -> None:
         super().__init__(job_id, queue)
         self.job_id = job_id
         self.queue = queue
 
     def __str__(self) -> str:
         place = f"no job {self.job_id!r} in queue {self.queue!r}"
+        if self.queue is None:
+            place = f"no queue has a job {self.job_id!r}"
         return f"{place}: it never existed, was removed, or its retention has passed"
 
 
@@ -164,6 +167,27 @@ class ScheduleConflict(JobQueueError):
 
 class WorkerNotFound(JobQueueError, LookupError):
     """No live worker has this id."""
+
+
+class AmbiguousJob(JobQueueError, LookupError):
+    """More than one job is meant by an id, or by the beginning of one.
+
+    Attributes:
+        job_id: what was asked for.
+        candidates: some of the jobs, each with its queue and its id.
+    """
+
+    def __init__(self, job_id: str, candidates: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(job_id, candidates)
+        self.job_id = job_id
+        self.candidates = candidates
+
+    def __str__(self) -> str:
+        if all(job_id == self.job_id for _, job_id in self.candidates):
+            queues = " and ".join(queue for queue, _ in self.candidates)
+            return f"queues {queues} have a job {self.job_id!r} each: name the queue"
+        jobs = ", ".join(f"{job_id} in {queue}" for queue, job_id in self.candidates)
+        return f"more than one job begins with {self.job_id!r}: {jobs}: write more of the id"
 
 
 class JobConflict(JobQueueError):

@@ -9,6 +9,7 @@ from pydantic_core import from_json
 from jobqueue.dependencies import Dependency
 from jobqueue.errors import JobCancelled, JobConflict, JobExpired, JobFailed, JobNotFound, ResultTimeout
 from jobqueue.job import JobInfo, JobState
+from jobqueue.replay import replay
 from jobqueue.steering import checked_priority
 from jobqueue.store import inspect, jobs
 from jobqueue.store.connections import Connections
@@ -16,6 +17,7 @@ from jobqueue.store.inspect import LogLine
 from jobqueue.store.jobs import Watched
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.relay import all_dependencies
+from jobqueue.timeline import Timeline, timeline_of
 
 T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
@@ -196,6 +198,40 @@ class JobHandle(Generic[R_co]):
         """See ``retry``."""
         self._check_retried(self._found(await self._connections.arun(jobs.retry(self._keys, self.id))))
 
+    def replay(self) -> "JobHandle[R_co]":
+        """Enqueue a copy of the job, whatever its state: the same task, arguments and options, due at once.
+
+        The copy knows whose copy it is (``JobInfo.replay_of``), and the job knows its latest copies
+        (``JobInfo.replays``). It waits for the same jobs, of which those that have ended count as they
+        ended. It is never taken for a duplicate, and does not expire.
+
+        Returns:
+            A handle to the copy.
+
+        Raises:
+            JobNotFound: it was removed, or its retention has passed.
+            JobConflict: its specification cannot be read, or it has waited for more than 1,000 jobs.
+            UnknownDependency: a job that it has waited for is not there any more.
+            QueueFull: the queue, or its key, has no room for the copy.
+        """
+        return self._copy(self._connections.follow(replay(self._keys, self.id)))
+
+    async def areplay(self) -> "JobHandle[R_co]":
+        """See ``replay``."""
+        return self._copy(await self._connections.afollow(replay(self._keys, self.id)))
+
+    def timeline(self) -> Timeline:
+        """Return what has happened to the job, in the order of time.
+
+        Raises:
+            JobNotFound: it was removed, or its retention has passed.
+        """
+        return timeline_of(self.info())
+
+    async def atimeline(self) -> Timeline:
+        """See ``timeline``."""
+        return timeline_of(await self.ainfo())
+
     def remove(self) -> None:
         """Delete the job and all that is kept of it.
 
@@ -208,6 +244,9 @@ class JobHandle(Generic[R_co]):
     async def aremove(self) -> None:
         """See ``remove``."""
         self._check_removed(self._found(await self._connections.arun(jobs.remove(self._keys, self.id))))
+
+    def _copy(self, job_id: str) -> "JobHandle[R_co]":
+        return JobHandle(job_id, self._keys, self._connections, self._decode)
 
     def _found(self, value: T | None) -> T:
         if value is None:

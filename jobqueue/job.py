@@ -134,6 +134,7 @@ class Specification:
         slot: the slot of the schedule, in milliseconds since 1970; None if it was started beside its slots.
         due: from when on it might have started, in milliseconds of the server's clock; None before it is enqueued,
             and if that was up to other jobs.
+        replay_of: the id of the job that this one is a copy of.
     """
 
     task: str
@@ -148,6 +149,7 @@ class Specification:
     schedule: str | None = None
     slot: int | None = None
     due: int | None = None
+    replay_of: str | None = None
 
     @classmethod
     def parse(cls, text: bytes) -> "Specification":
@@ -179,6 +181,7 @@ class Specification:
             None if members.get("schedule") is None else check_name(members["schedule"], "schedule"),
             _moment(members, "slot"),
             _moment(members, "due" if "due" in members else "at"),
+            None if members.get("replay_of") is None else check_name(members["replay_of"], "job id"),
         )
 
 
@@ -262,6 +265,7 @@ class Execution:
         traceback: the exception's traceback as text, cut in the middle when it is long.
         fingerprint: what is the same for the same error, if the job failed; see ``jobqueue.fingerprint``. Empty if it
             was not written down.
+        due_at: when the next attempt was to start, if it was to wait.
     """
 
     outcome: OutcomeKind
@@ -274,13 +278,15 @@ class Execution:
     message: str = ""
     traceback: str = ""
     fingerprint: str = ""
+    due_at: datetime | None = None
 
     @classmethod
     def parse(cls, text: bytes) -> "Execution":
-        """Read a stored record: ``[outcome, started, finished, worker, token, body]``."""
-        outcome, started, finished, worker, token, body = from_json(text)
+        """Read a stored record: ``[outcome, started, finished, worker, token, body, due]``; ``due`` may be missing."""
+        outcome, started, finished, worker, token, body, *rest = from_json(text)
         kind = OutcomeKind(outcome)
-        record = cls(kind, moment(started) if started else None, moment(finished), worker, token)
+        due = moment(rest[0]) if rest else None
+        record = cls(kind, moment(started) if started else None, moment(finished), worker, token, due_at=due)
         if kind is OutcomeKind.COMPLETED:
             return replace(record, result=to_json(body))
         if isinstance(body, dict):
@@ -292,6 +298,20 @@ class Execution:
                 fingerprint=body.get("fingerprint", ""),
             )
         return replace(record, message=body or "")
+
+
+class Note(NamedTuple):
+    """Something that has happened to a job and is in no record of an execution.
+
+    Attributes:
+        at: when.
+        event: what, in a word.
+        detail: more of it, in the words of ``lib/jot.lua``.
+    """
+
+    at: datetime
+    event: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,9 +342,13 @@ class JobInfo:
         dedup: the deduplication that it takes part in, as mode and key; empty for none.
         waiting_for: how many jobs it waits for.
         version: the version of its task that the arguments are for.
+        specification: the stored text.
         schedule: the schedule that started it; None for none.
         slot: the slot of that schedule; None if it was started beside its slots.
-        specification: the stored text.
+        due_at: when it was to start, if it was delayed when it was enqueued.
+        replay_of: the id of the job that it is a copy of; None for none.
+        notes: what has happened to it besides executions, the latest 40; see ``timeline``.
+        notes_dropped: how many there were before those.
     """
 
     id: str
@@ -350,9 +374,18 @@ class JobInfo:
     dedup: str
     waiting_for: int
     version: int
-    schedule: str | None
-    slot: datetime | None
     specification: bytes = field(repr=False)
+    schedule: str | None = None
+    slot: datetime | None = None
+    due_at: datetime | None = None
+    replay_of: str | None = None
+    notes: tuple[Note, ...] = ()
+    notes_dropped: int = 0
+
+    @property
+    def replays(self) -> tuple[str, ...]:
+        """The ids of its latest copies; see ``JobHandle.replay``."""
+        return tuple(note.detail for note in self.notes if note.event == "replayed")
 
 
 def moment(milliseconds: int) -> datetime:

@@ -25,6 +25,11 @@ def check_name(name: str, what: str) -> str:
     return name
 
 
+def may_begin_a_name(text: str) -> bool:
+    """Tell whether a text may be a name, or the beginning of one."""
+    return _NAME.fullmatch(text) is not None
+
+
 # Keys are texts of the user's: ids of tenants, addresses. They have no character that separates words in the store.
 _KEY = re.compile(r"[A-Za-z0-9_.:@/+=-]{1,128}", re.ASCII)
 

@@ -179,7 +179,7 @@ class TaskSettings:
             batch=_checked_batch(options["batch"], run) if "batch" in options else None,
             version=check_version(options.get("version", 1), "version"),
             aliases=_checked_aliases(name, options.get("aliases", ())),
-            schedules=_checked_schedules(name, options.get("schedule", ())),
+            schedules=() if options.get("schedule") is None else _checked_schedules(name, options["schedule"]),
         )
 
 

@@ -129,6 +129,7 @@ def problems(space: Keyspace) -> list[str]:
             "attempts",
             "progress",
             "logs",
+            "notes",
             "traits",
             "owning",
             "aggregates",

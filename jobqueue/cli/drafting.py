@@ -1,14 +1,12 @@
 """Makes jobs of what is typed at a prompt: a task, and its arguments."""
 
-import os
 from typing import Any, cast
 
 import click
-from click.core import ParameterSource
 from pydantic_core import from_json
 
 from jobqueue.app import JobQueue
-from jobqueue.cli.load import load_application
+from jobqueue.cli.load import load_beside
 from jobqueue.errors import InvalidArguments
 from jobqueue.options import EnqueueOptions
 from jobqueue.task import Draft
@@ -42,8 +40,8 @@ def drafted(
     if app is None:
         defaults = {"queue": jobs.settings.queue}
         return jobs, jobs.draft_by_name(task, values, cast("EnqueueOptions", {**defaults, **given}))
-    application = _application(app, jobs)
-    return _target(application, jobs), _draft(application, task, values, texts, given)
+    application, target = load_beside(app, jobs)
+    return target, _draft(application, task, values, texts, given)
 
 
 def _texts(arguments: tuple[str, ...]) -> dict[str, str]:
@@ -79,22 +77,6 @@ def _value(text: str) -> Any:
         return text
 
 
-def _application(app: str, jobs: JobQueue) -> JobQueue:
-    """Load the application; where it names no server itself, it uses the one that the other commands use."""
-    if _given("prefix"):
-        raise click.UsageError("--prefix and --app exclude each other: the application knows its prefix")
-    os.environ["JOBQUEUE_URL"] = jobs.url
-    return load_application(app)
-
-
-def _target(application: JobQueue, jobs: JobQueue) -> JobQueue:
-    """Return where the job is to go: to the application's server, unless another was named at the prompt."""
-    settings = application.settings
-    if not _given("url") or application.url == jobs.url:
-        return application
-    return JobQueue(jobs.url, prefix=settings.prefix, queue=settings.queue, max_payload=settings.max_payload)
-
-
 def _draft(
     application: JobQueue, name: str, values: dict[str, Any], texts: dict[str, str], options: dict[str, Any]
 ) -> Draft[Any]:
@@ -107,8 +89,3 @@ def _draft(
             return task.draft_json(values | texts, name=name)
         except InvalidArguments:
             raise error from None
-
-
-def _given(name: str) -> bool:
-    """Tell whether an option was given at the prompt, and not only by the environment."""
-    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE

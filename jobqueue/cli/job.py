@@ -11,11 +11,14 @@ import click
 from jobqueue.app import JobQueue
 from jobqueue.cli.bulk import change, change_options, export, print_jobs, state_option, where_option
 from jobqueue.cli.confirm import agree
+from jobqueue.cli.load import load_beside
 from jobqueue.cli.main import EXIT_FAILED, Group, complain
 from jobqueue.cli.options import connected, json_option
 from jobqueue.cli.output import job_members, listed_members, print_json
 from jobqueue.cli.page import print_job
+from jobqueue.cli.replay import enqueue_copies
 from jobqueue.cli.search import STATES, check_queue, find, handles, list_all
+from jobqueue.cli.timeline import print_timeline
 from jobqueue.errors import JobConflict, JobNotFound
 from jobqueue.handle import JobHandle
 from jobqueue.job import JobState
@@ -197,6 +200,46 @@ def prioritize(jobs: JobQueue, job_id: str, priority: int, queue: str | None, as
         return handle.state().value
 
     _each(handles(jobs, [job_id], queue), do, as_json)
+
+
+@command.command("replay", short_help="Enqueue copies of jobs.")
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@queue_option
+@json_option
+@connected
+def replay(jobs: JobQueue, job_ids: tuple[str, ...], queue: str | None, as_json: bool) -> None:
+    """Enqueue copies of jobs, whatever their states: the same task, arguments and options, due at once."""
+    enqueue_copies(handles(jobs, job_ids, queue), as_json)
+
+
+@command.command("timeline")
+@click.argument("job_id", metavar="ID")
+@queue_option
+@json_option
+@connected
+def timeline(jobs: JobQueue, job_id: str, queue: str | None, as_json: bool) -> None:
+    """Show what has happened to a job, in the order of time."""
+    (handle,) = handles(jobs, [job_id], queue)
+    print_timeline(handle.timeline(), as_json)
+
+
+@command.command("debug", short_help="Run a job here, in the debugger.")
+@click.argument("job_id", metavar="ID")
+@click.argument("app", metavar="MODULE:NAME", envvar="JOBQUEUE_APP")
+@click.option("--break", "stop_first", is_flag=True, help="Stop at the first line, and not only when it raises.")
+@queue_option
+@connected
+def debug(jobs: JobQueue, job_id: str, app: str, stop_first: bool, queue: str | None) -> None:
+    """Run a job's function here, with its arguments, and enter the debugger (pdb) where it raises.
+
+    Nothing is written to the server: the job stays as it is, whatever its state. What the function itself does
+    elsewhere it does, so mind what that is. Startup hooks and middleware are called as in a worker; timeouts do not
+    hold.
+    """
+    from jobqueue.cli.debug import run_here  # few need it, and it loads what workers are made of
+
+    application, target = load_beside(app, jobs)
+    run_here(application, target, find(target, job_id, queue), stop_first)
 
 
 @command.command("remove", short_help="Delete jobs and all that is kept of them.")

@@ -21,6 +21,7 @@ _COMMANDS = {
     "dev": "Run an application's worker for development, with a server if none is there.",
     "enqueue": "Enqueue a job by the name of its task.",
     "events": "Show what has happened to jobs, or what happens.",
+    "explain": "Say why a job does not run.",
     "failed": "Group, retry, remove and export failed jobs.",
     "health": "Tell whether queues are served: for probes.",
     "job": "Look at jobs, and retry, cancel, promote or remove them.",

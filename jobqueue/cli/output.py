@@ -134,6 +134,8 @@ def job_members(job: JobInfo) -> Mapping[str, Any]:
     return {
         **listed_members(job),
         "version": job.version,
+        "replay_of": job.replay_of,
+        "replays": job.replays,
         "cancelling": job.cancelling,
         "priority": job.priority,
         "expires_at": job.expires_at,

@@ -31,6 +31,8 @@ def _facts(job: JobInfo) -> dict[str, str]:
         "expires": moment_text(job.expires_at),
         "schedule": _schedule(job),
         "arguments": to_json(dict(job.args)).decode(),
+        "a copy of": job.replay_of or "",
+        "copies": ", ".join(job.replays),
         "meta": to_json(dict(job.meta)).decode() if job.meta else "",
         "enqueued": moment_text(job.created_at),
         "due": moment_text(job.run_at),

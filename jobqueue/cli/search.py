@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jobqueue.app import JobQueue
-from jobqueue.errors import JobQueueError, suggestion
+from jobqueue.errors import AmbiguousJob, JobNotFound, JobQueueError, suggestion
 from jobqueue.handle import JobHandle
 from jobqueue.job import JobInfo
-from jobqueue.store.inspect import Listed, show
+from jobqueue.store.inspect import Listed
 
 STATES: tuple[Listed, ...] = ("active", "waiting", "parked", "delayed", "blocked", "failed", "completed", "cancelled")
 """What can be listed, in the order in which it is."""
@@ -50,25 +50,37 @@ def find(jobs: JobQueue, job_id: str, queue: str | None) -> JobInfo:
 
     Args:
         jobs: where to look.
-        job_id: its id.
+        job_id: its id, or the beginning of it.
         queue: its queue; None looks into all of them.
 
     Raises:
         NotFound: there is no such job, or more than one.
     """
-    if queue:
-        check_queue(jobs, queue)
-    names = [queue] if queue else jobs.queues()
-    found = [job for job in jobs.connections.run_many([show(jobs.keys(name), job_id) for name in names]) if job]
-    if not found:
-        where = f"queue {queue!r} has no" if queue else "no queue has a"
-        raise NotFound(f"{where} job {job_id!r}: it never existed, was removed, or its retention has passed")
-    if len(found) > 1:
-        queues = " and ".join(job.queue for job in found)
-        raise NotFound(f"queues {queues} have a job {job_id!r} each: choose one by --queue")
-    return found[0]
+    return _handle(jobs, job_id, queue).info()
 
 
 def handles(jobs: JobQueue, job_ids: Iterable[str], queue: str | None) -> list[JobHandle[Any]]:
     """Return handles to jobs; see ``find``. None of them is touched if one is not there."""
-    return [jobs.queue(find(jobs, job_id, queue).queue).job(job_id) for job_id in dict.fromkeys(job_ids)]
+    return list(dict.fromkeys(_handle(jobs, job_id, queue) for job_id in dict.fromkeys(job_ids)))
+
+
+def _handle(jobs: JobQueue, job_id: str, queue: str | None) -> JobHandle[Any]:
+    if queue:
+        check_queue(jobs, queue)
+    try:
+        return jobs.inspect.find(job_id, queue)
+    except JobNotFound as error:
+        raise not_found(error) from None
+    except AmbiguousJob as error:
+        raise not_clear(error) from None
+
+
+def not_found(error: JobNotFound) -> NotFound:
+    """Return what is said of a job that is not there."""
+    where = "no queue has a" if error.queue is None else f"queue {error.queue!r} has no"
+    return NotFound(f"{where} job {error.job_id!r}: it never existed, was removed, or its retention has passed")
+
+
+def not_clear(error: AmbiguousJob) -> NotFound:
+    """Return what is said of an id by which more than one job is meant."""
+    return NotFound(str(error).replace("name the queue", "choose one by --queue"))

@@ -3,17 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic_core import from_json
 
-from jobqueue.job import Counts, Execution, JobInfo, JobState, Specification, moment
+from jobqueue.job import Counts, Execution, JobInfo, JobState, Note, Specification, moment
 from jobqueue.store.call import Call, run_command, run_script
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.script import script
 
 Listed = Literal["waiting", "parked", "delayed", "blocked", "active", "completed", "failed", "cancelled"]
 """What can be listed: the states, and the parked among the waiting jobs."""
+
+
+SCANNED = 2000
+"""How many ids one call looks through: the server does nothing else meanwhile, for about a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class WorkerInfo:
     concurrency: int
     started_at: datetime | None
     tasks: tuple[str, ...]
-    order: str
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,13 @@ class Page:
 
     jobs: tuple[JobInfo, ...]
     cursor: str | None
+
+
+class IdPage(NamedTuple):
+    """Ids of jobs, and where the next page begins; ``"0"`` after the last."""
+
+    ids: tuple[str, ...]
+    cursor: str
 
 
 def show(keys: QueueKeys, job_id: str) -> Call[JobInfo | None]:
@@ -156,7 +167,7 @@ def queue_names(registry: str) -> Call[tuple[str, ...]]:
 
 def _shown(job_id: str, queue: str, reply: Any) -> JobInfo | None:
     state, specification, active, due, parked, outcome, attempts, progress, reason, *steering = reply
-    traits, deadline, dedup, blocking = steering
+    traits, deadline, dedup, blocking, notes = steering
     if state == b"missing":
         return None
     counts, *history = attempts.split(b"\n")
@@ -177,6 +188,7 @@ def _shown(job_id: str, queue: str, reply: Any) -> JobInfo | None:
         deadline=deadline,
         dedup=dedup.decode(),
         blocking=blocking,
+        notes=notes,
     )
 
 
@@ -209,6 +221,7 @@ def _info(
     deadline: bytes = b"",
     dedup: str = "",
     blocking: bytes = b"",
+    notes: bytes = b"",
 ) -> JobInfo:
     try:
         parsed = Specification.parse(specification)
@@ -222,6 +235,7 @@ def _info(
         token, started, worker = int(token_text), moment(int(started_text)), worker_text.decode()
     elif ending:
         token, started, worker = ending.token, ending.started_at, ending.worker
+    dropped, *lines = notes.split(b"\n")
     return JobInfo(
         id=job_id,
         queue=queue,
@@ -249,7 +263,17 @@ def _info(
         schedule=parsed.schedule,
         slot=None if parsed.slot is None else moment(parsed.slot),
         specification=specification,
+        due_at=None if parsed.due in (None, parsed.created_at) else moment(parsed.due),
+        replay_of=parsed.replay_of,
+        notes=tuple(_note(line) for line in lines),
+        notes_dropped=int(dropped or 0),
     )
+
+
+def _note(line: bytes) -> Note:
+    # A detail is cut, perhaps within a character.
+    at, event, detail = line.decode("utf-8", "replace").split(" ", 2)
+    return Note(moment(int(at)), event, detail)
 
 
 def _overview(queue: str, reply: Any) -> QueueInfo:
@@ -302,9 +326,35 @@ def _logs(reply: Any) -> tuple[LogLine, ...]:
     return tuple(LogLine(moment(at), text) for at, text in lines)
 
 
+def state(keys: QueueKeys, job_id: str) -> Call[str]:
+    """Read the state of a job; the reply is ``gone`` if there is no such job."""
+    return run_script(
+        script("show"), keys, (job_id,), lambda reply: "gone" if reply[0] == b"missing" else str(reply[0].decode())
+    )
+
+
+def ids_beginning_with(keys: QueueKeys, prefix: str, cursor: str) -> Call[IdPage]:
+    """Read the ids of jobs that begin with a text, among some thousands of all jobs.
+
+    Args:
+        keys: the queue.
+        prefix: the text, of characters that an id may have.
+        cursor: ``"0"``, or the cursor of the page before.
+    """
+    words = ("HSCAN", keys["jobs"], cursor, "MATCH", f"{prefix}*", "COUNT", SCANNED)
+    return run_command(*words, read=_ids, repeatable=True)
+
+
 def eviction() -> Call[str]:
     """Read the policy by which the server deletes our keys when its memory is full; empty if it does not."""
     return run_command("INFO", "memory", read=_eviction, repeatable=True)
+
+
+def _ids(reply: Any) -> IdPage:
+    cursor, found = reply
+    ids = found if isinstance(found, Mapping) else found[::2]
+    text = cursor.decode() if isinstance(cursor, bytes) else str(cursor)
+    return IdPage(tuple(job_id.decode() for job_id in ids), text)
 
 
 def _eviction(reply: Any) -> str:

@@ -150,6 +150,11 @@ def retry(keys: QueueKeys, job_id: str) -> Call[JobState | Literal["owned"] | No
     return run_script(script("retry"), keys, (job_id,), _retried)
 
 
+def replayed(keys: QueueKeys, job_id: str, copy: str) -> Call[bool]:
+    """Note that a job has been enqueued again as another one; the reply is whether it was not noted before."""
+    return run_script(script("replayed"), keys, (job_id, copy), bool)
+
+
 def watch(keys: QueueKeys, job_id: str) -> Call[Watched]:
     """Ask to be told on the channel ``keys.finished(job_id)`` when a job ends, unless it has ended."""
     return run_script(script("watch"), keys, (job_id,), _watched)

@@ -16,6 +16,7 @@ KEYS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "attempts": ("hash", "id -> counters and records of executions that did not end the job"),
         "outcomes": ("hash", "id -> record of the execution that ended the job"),
         "progress": ("hash", "id -> what the job said of its progress"),
+        "notes": ("hash", "id -> what has happened to the job that is recorded nowhere else"),
         "logs": ("hash", "id -> the lines the job has logged"),
         "parked": ("hash", "id -> what a worker must know to run the job, and why it waits"),
         "cancelling": ("hash", "id -> why the active job was asked to stop"),

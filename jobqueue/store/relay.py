@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
-from jobqueue.dependencies import Dependency, OnFailure
+from jobqueue.dependencies import Dependency, Edge, OnFailure
 from jobqueue.job import Execution
 from jobqueue.store.call import Call, run_command, run_script
 from jobqueue.store.keys import QueueKeys
@@ -90,6 +90,13 @@ def all_dependencies(keys: QueueKeys, job_id: str) -> Generator[list[Call[Any]] 
             return [dependency for _, dependency in sorted(found, key=itemgetter(0))]
 
 
+def edges(keys: QueueKeys, job_id: str, count: int) -> Call[tuple[Edge, ...]]:
+    """Read what a job waits for, or has waited for, as it was asked for; not more than ``count``."""
+    return run_command(
+        "ZRANGEBYLEX", keys["edges"], f"[{job_id}|", f"({job_id}}}", "LIMIT", 0, count, read=_edges, repeatable=True
+    )
+
+
 def dependency_count(keys: QueueKeys, job_id: str) -> Call[int]:
     """Read how many jobs a job waits for, or has waited for."""
     return run_command("ZLEXCOUNT", keys["edges"], f"[{job_id}|", f"({job_id}}}", read=int, repeatable=True)
@@ -99,6 +106,16 @@ def _relayed(reply: Any) -> Relayed:
     more, *entries = reply
     messages = tuple(Message(text.decode(), body) for text, body in zip(*[iter(entries)] * 2, strict=True))
     return Relayed(bool(more), messages)
+
+
+def _edges(reply: Any) -> tuple[Edge, ...]:
+    members = sorted((member.decode().split("|") for member in reply), key=lambda parts: int(parts[3]))
+    found = []
+    for _, dependency, policy, _ in members:
+        queue, _, job_id = dependency.partition("/")
+        if queue != COMMIT:
+            found.append(Edge(queue, job_id, cast(OnFailure, policy)))
+    return tuple(found)
 
 
 def _page(reply: Any) -> DependencyPage:

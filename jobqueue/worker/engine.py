@@ -29,9 +29,10 @@ from jobqueue.worker.measurer import Measurer
 from jobqueue.worker.membership import Membership
 from jobqueue.worker.promoter import Promoter
 from jobqueue.worker.pruner import Pruner
+from jobqueue.worker.reading import UNREADABLE
 from jobqueue.worker.reaper import Reaper
 from jobqueue.worker.relayer import Relayer
-from jobqueue.worker.runner import UNREADABLE, Runner
+from jobqueue.worker.runner import Runner
 from jobqueue.worker.running import Running
 from jobqueue.worker.scheduler import Scheduler
 from jobqueue.worker.slots import Slots
@@ -115,6 +116,7 @@ class Engine:
         self._notifier = Notifier(jobs.hooks, log)
         self._slots = Slots(concurrency)
         self._runner = Runner(jobs, log=log, on_stuck=self._stuck, processes=processes)
+        versions = {name: task.settings.version for task in jobs for name in task.names}
         self._membership = Membership(
             self._queues,
             lease=settings.lease,
@@ -126,6 +128,8 @@ class Engine:
                 "concurrency": concurrency,
                 "started": round(time.time() * 1000),
                 "tasks": [name for task in jobs for name in task.names],
+                "versions": {name: version for name, version in versions.items() if version > 1},
+                "lease": settings.lease,
             },
             client=self._client,
             beat_client=self._beat_client,
@@ -140,7 +144,6 @@ class Engine:
         self._promoter = Promoter(self._queues, self._client, log)
         self._measurer = Measurer(self._queues, self._client, log)
         known = [*((name, task.fingerprint) for task in jobs for name in task.names), (UNREADABLE, __version__)]
-        versions = {name: task.settings.version for task in jobs for name in task.names}
         self._relayer = Relayer(self._queues, jobs.keys, self._client, log)
         self._scheduler = Scheduler(
             {keys: jobs.scheduled(keys) for keys in self._queues},

@@ -12,30 +12,25 @@ from typing import Any, Protocol
 from jobqueue.app import JobQueue
 from jobqueue.context import JobContext, enter
 from jobqueue.dependencies import After, edges_of
-from jobqueue.errors import InvalidOption, JobTimeout, UnknownOption
-from jobqueue.job import Specification, moment
+from jobqueue.errors import JobTimeout
+from jobqueue.job import moment
 from jobqueue.middleware import CallNext, compose
 from jobqueue.outcome import Outcome, Parked
-from jobqueue.retry import Retry
 from jobqueue.signals import WaitFor
-from jobqueue.signature import UnreadableArguments, UnwritableResult
+from jobqueue.signature import UnwritableResult
 from jobqueue.store.claims import BESIDE_OTHERS, Claimed
 from jobqueue.store.relay import dependency_count
 from jobqueue.task import Draft, Task
-from jobqueue.version import __version__
-from jobqueue.versions import UpcastFailed, newer
-from jobqueue.worker.decide import MESSAGE_LIMIT, Raised, Returned, Stop, Terms, Waiting, decide, plain, signal_within
+from jobqueue.worker.decide import Raised, Returned, Stop, Waiting, decide, signal_within
 from jobqueue.worker.executors.process import ProcessExecutor
 from jobqueue.worker.executors.thread import ThreadExecutor
 from jobqueue.worker.log import WorkerLog
+from jobqueue.worker.reading import read_job
 from jobqueue.worker.running import Running
 from jobqueue.worker.together import Call, Member, Together
 
 GIVE_UP_AFTER = 5.0
 """Seconds that an async task has to end after it was cancelled, before it is settled without it."""
-
-UNREADABLE = "-"
-"""What a job waits for whose specification no worker can read."""
 
 
 class Place(Protocol):
@@ -97,30 +92,11 @@ class Runner:
             on_end: is called once, in the event loop, when it is over.
             place: where it waits until it may begin; None to begin at once, and without company.
         """
-        try:
-            specification = Specification.parse(claimed.specification)
-        except ValueError as error:
-            return Parked(UNREADABLE, __version__, f"its specification cannot be read: {error}")
-        task = self._jobs.get(specification.task)
-        if task is None:
-            return Parked(specification.task, "", f"no task {specification.task!r} is known here")
-        # Under the name that the job has: a worker that could run it may not know the one that the task has here.
-        name, wanted = specification.task, specification.version
-        if wanted > task.settings.version:
-            reason = f"it needs version {wanted} of task {name!r}, and version {task.settings.version} is known here"
-            return Parked(name, newer(wanted), reason)
-        try:
-            args, kwargs = task.signature.decode(task.upcasters.apply(specification.args, wanted))
-            terms = self._terms(task, specification, claimed)
-        except UpcastFailed as error:
-            cause = f": {plain(error.__cause__, MESSAGE_LIMIT)}" if error.__cause__ else ""
-            return Parked(name, task.fingerprint, f"{error}{cause}")
-        except (UnreadableArguments, InvalidOption, UnknownOption) as error:
-            return Parked(name, task.fingerprint, str(error))
-        except Exception as error:  # a type of the user's may raise anything when it is made from its JSON
-            reason = f"its arguments cannot be read: {plain(f'{type(error).__name__}: {error}', MESSAGE_LIMIT)}"
-            return Parked(name, task.fingerprint, reason)
-
+        job = read_job(self._jobs, claimed.specification, claimed.counts)
+        if isinstance(job, Parked):
+            return job
+        task, args, kwargs, terms = job.task, job.args, job.kwargs, job.terms
+        specification = job.specification
         context = JobContext(
             id=claimed.id,
             task=task.name,
@@ -195,20 +171,6 @@ class Runner:
         # to start a process takes longer than some workers live.
         excess = lost - (self._jobs.settings.max_lost - 1)
         return excess >= 0 and excess % BESIDE_OTHERS == 0
-
-    def _terms(self, task: Task[..., Any], specification: Specification, claimed: Claimed) -> Terms:
-        settings, retention = task.settings, self._jobs.settings.retention
-        ttl = settings.result_ttl if specification.result_ttl is None else specification.result_ttl
-        return Terms(
-            counts=claimed.counts,
-            retry=settings.retry
-            if specification.retry is None
-            else Retry.from_wire(specification.retry, settings.retry),
-            timeout=settings.timeout if specification.timeout is None else specification.timeout,
-            result_ttl=0 if retention.completed.nothing else ttl,
-            task=specification.task,
-            key=specification.key,
-        )
 
     async def _run_async(self, running: Running, task: Task[..., Any], call: CallNext) -> None:
         this = _this_task()

@@ -51,6 +51,7 @@ READING = {
     "HSCAN",
     "LINDEX",
     "LLEN",
+    "LPOS",
     "LRANGE",
     "SCARD",
     "SISMEMBER",

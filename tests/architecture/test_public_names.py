@@ -14,6 +14,7 @@ import jobqueue
 PUBLIC = [
     "After",
     "Aggregate",
+    "AmbiguousJob",
     "AsyncTask",
     "Batch",
     "CallNext",
@@ -28,9 +29,11 @@ PUBLIC = [
     "EmbeddedServerError",
     "Every",
     "Execution",
+    "Explanation",
     "Exponential",
     "Flow",
     "Group",
+    "Inspection",
     "InvalidArguments",
     "InvalidJob",
     "InvalidName",
@@ -62,6 +65,7 @@ PUBLIC = [
     "QueueInUse",
     "RateLimit",
     "RateLimited",
+    "Reason",
     "ResultTimeout",
     "Retention",
     "Retry",
@@ -82,6 +86,8 @@ PUBLIC = [
     "TaskAlreadyDefined",
     "TaskNotIncluded",
     "TaskSet",
+    "Timeline",
+    "TimelineEntry",
     "UnknownDependency",
     "UnknownOption",
     "UnknownTask",
@@ -187,7 +193,7 @@ def test_every_function_and_method_has_a_docstring():
     assert [name for name in undocumented if not name.endswith(".__init__")] == []
 
 
-@pytest.mark.parametrize("owner", ["JobHandle", "Queue", "JobQueue", "Task"])
+@pytest.mark.parametrize("owner", ["Inspection", "JobHandle", "Queue", "JobQueue", "Task"])
 def test_every_twin_for_asyncio_has_the_same_parameters_and_is_awaited(owner):
     methods = dict(functions_of(CLASSES[owner]))
     twins = {name: f"a{name}" for name in methods if f"a{name}" in methods}
@@ -198,7 +204,8 @@ def test_every_twin_for_asyncio_has_the_same_parameters_and_is_awaited(owner):
 
 
 @pytest.mark.parametrize(
-    ("owner", "needs_no_server"), [("JobHandle", {"keys", "outcome"}), ("Queue", {"draft", "job"})]
+    ("owner", "needs_no_server"),
+    [("Inspection", set()), ("JobHandle", {"keys", "outcome"}), ("Queue", {"draft", "job"})],
 )
 def test_everything_that_talks_to_the_server_has_a_twin_for_asyncio(owner, needs_no_server):
     names = {name for name in dict(functions_of(CLASSES[owner])) if name[0] != "_"}

@@ -16,7 +16,20 @@ COMMANDS = [
     *[(name,) for name in _COMMANDS],
     *[
         ("job", name)
-        for name in ("list", "show", "retry", "cancel", "promote", "prioritize", "remove", "logs", "export")
+        for name in (
+            "list",
+            "show",
+            "retry",
+            "cancel",
+            "promote",
+            "prioritize",
+            "remove",
+            "logs",
+            "export",
+            "timeline",
+            "replay",
+            "debug",
+        )
     ],
     *[
         ("queue", name)

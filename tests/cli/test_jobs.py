@@ -28,6 +28,8 @@ SHOWN = LISTED | {
     "progress",
     "version",
     "history",
+    "replay_of",
+    "replays",
 }
 ENDING = {
     "outcome", "started_at", "finished_at", "worker", "token", "result", "error_type", "message",

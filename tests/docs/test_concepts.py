@@ -9,8 +9,10 @@ from docs.pages import blocks, codes, read, table
 
 import jobqueue
 from jobqueue import Counts, Exponential, JobState, OutcomeKind, Retry
+from jobqueue.explanation import CODES
 from jobqueue.job import TRANSITIONS, Transition
 from jobqueue.signals import Signal
+from jobqueue.store.explain import REACH
 
 PAGE = read("docs/concepts.md")
 
@@ -72,6 +74,12 @@ def test_the_retry_policies_can_be_written_like_this():
     assert [found[4].delay(1, each) for each in (Busy(), error)] == [60, 5]
     assert [found[5].allows(1, each) for each in (error, ValueError())] == [True, False]
     assert [found[6].allows(1, each) for each in (error, ValueError())] == [True, False]
+
+
+def test_the_reasons_why_a_job_does_not_run_are_those_that_there_are():
+    named = [code for row in table(PAGE, "code", "what it says") for code in codes(row[0])]
+    assert sorted(named) == sorted(CODES)
+    assert f"beyond {REACH:,} in the line" in PAGE
 
 
 @pytest.mark.parametrize("failures", [1, 2, 3, 50])

@@ -109,6 +109,16 @@ def test_another_language_runs_a_job_by_the_protocol(real_server):
     jobs.close()
 
 
+def test_every_event_that_is_noted_is_in_the_table_of_notes():
+    named = [name for row in table(section(PAGE, "Notes"), "event", "detail") for name in codes(row[0])]
+    texts = [path.read_text("utf-8") for path in (ROOT / "jobqueue/store/lua").rglob("*.lua")]
+    noted = {event for text in texts if "jot(key" in text for event in re.findall(r"\{id, '(\w+)'", text)}
+    [settle] = [text for text in texts if "{id, kind, run" in text]
+    by_outcome = {"snoozed", "limited", "parked", "blocked"}
+    assert settle.count("{id, kind, run") == len(by_outcome)
+    assert sorted(named) == sorted(noted | by_outcome)
+
+
 def test_the_samples_of_stored_texts_are_read():
     [record] = [block.text for block in blocks(section(PAGE, "Records"))]
     execution = Execution.parse(record.encode())

@@ -22,13 +22,15 @@ from jobqueue.outcome import (
     Snoozed,
 )
 from jobqueue.retention import Keep, Retention
+from jobqueue.schedule import Every, Schedule
 from jobqueue.steering import Steering
-from jobqueue.store import control, jobs, rules
+from jobqueue.store import control, jobs, rules, schedules
 from jobqueue.store.claims import Settlement, dying, heartbeat, reap, tell, unpark
 from jobqueue.store.inspect import list_jobs, overview, show
 from jobqueue.store.jobs import NewJob, add, add_steered
 from jobqueue.store.keys import queue_keys
 from jobqueue.store.relay import delivered, dependencies, receive, relay
+from jobqueue.store.schedules import Definition, Template
 from jobqueue.store.script import script, script_names
 from jobqueue.store.upkeep import promote, prune
 
@@ -64,7 +66,9 @@ def steer(client, keys):
 
 
 def test_only_jobs_are_refused():
-    assert {name for name in script_names() if not script(name).flags} == {"add", "add_steered"}
+    assert {name for name in script_names() if not script(name).flags} == {
+        "add", "add_steered", "fire", "fire_extra", "put_schedule",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -88,6 +92,19 @@ def test_no_job_is_taken_and_nothing_is_written(client, keys, enqueue, keyspace,
     with pytest.raises(ServerFull):
         client.run(call)
     assert keyspace().present == before
+
+
+def test_a_slot_for_whose_job_there_is_no_memory_stays_due(client, keys, keyspace, fill, travel):
+    definition = Definition(Template(b'{"task":"greet","args":{}}', ""), Schedule(Every(seconds=1)))
+    client.run(schedules.put(keys, "s", definition, "user"))
+    [due] = client.run(schedules.due(keys)).due
+    before = keyspace().present
+    fill()
+    slot = due.head.since
+    with pytest.raises(ServerFull):
+        client.run(schedules.fire(keys, due, definition, slot=slot, since=slot, next=slot, missed=None))
+    assert keyspace().present == before
+    assert client.run(schedules.due(keys)).due == (due,)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""tell.lua, watch.lua, show.lua, list.lua, overview.lua: what jobs say, and what people see."""
+"""tell, watch, show, list, overview, explain, pending: what jobs say, and what people see."""
 
 from datetime import timedelta
 from itertools import chain
@@ -13,6 +13,7 @@ from jobqueue.outcome import Cancelled, Completed, ErrorText, Failed, Parked, Re
 from jobqueue.steering import Steering
 from jobqueue.store import control
 from jobqueue.store.claims import LOG_LIMIT, Settlement, tell
+from jobqueue.store.explain import explain, pending, waiting_for
 from jobqueue.store.inspect import Listed, list_jobs, logs, overview, show
 from jobqueue.store.jobs import NewJob, add_steered, cancel, remove, watch
 
@@ -247,3 +248,29 @@ def test_all_active_jobs_are_listed(client, keys, enqueue, desk):
     enqueue(*ids)
     desk().claim(300)
     assert set(chain(*pages(client, keys, "active", 50))) == ids
+
+
+def test_why_a_job_does_not_run_is_explained(client, keys, desk, enqueue, steer):
+    enqueue("a", "b")
+    enqueue("later", due=60)
+    steer("keyed", key="acme", priority=1)
+    steer("after", after=(Edge("mail", "a", "fail"), Edge("mail", "b", "run")))
+    worker = desk()
+    worker.claim(1)
+
+    found = {job: client.run(explain(keys, job)) for job in ("keyed", "a", "b", "later", "after")}
+    assert {job: each and each.codes for job, each in found.items()} == {
+        "keyed": ("task_unknown", "position"),
+        "a": ("active",),
+        "b": ("task_unknown", "position"),
+        "later": ("delayed", "task_unknown"),
+        "after": ("blocked", "task_unknown"),
+    }
+    page = client.run(pending(keys, "after"))
+    assert [(job.id, job.on_failure, job.state) for job in page.jobs] == [
+        ("a", "fail", "active"),
+        ("b", "run", "waiting"),
+    ]
+    assert page.cursor == ""
+    assert "mail/a (active), mail/b (waiting)" in waiting_for(found["after"], page.jobs).reasons[0].text
+    assert client.run(explain(keys, "nosuch")) is None

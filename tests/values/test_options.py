@@ -16,6 +16,7 @@ from jobqueue.job import Specification, specification_text
 from jobqueue.limits import Limits, RateLimit
 from jobqueue.options import EnqueueOptions, JobSettings, TaskOptions, TaskSettings, check_known
 from jobqueue.retry import Exponential, Retry
+from jobqueue.schedule import Every, Schedule
 from jobqueue.steering import PRIORITY_LIMIT
 
 NEW_YEAR = datetime(2030, 1, 1, tzinfo=UTC)
@@ -56,6 +57,7 @@ def test_the_options_of_a_task_are_filled_in():
         "limits": Limits(concurrency=2, rate=RateLimit(10)),
         "version": 2,
         "aliases": ["send"],
+        "schedule": Every(minutes=5),
     }
     assert TaskSettings.of("send", False, options) == TaskSettings(
         "mail.send",
@@ -71,6 +73,7 @@ def test_the_options_of_a_task_are_filled_in():
         limits=Limits(concurrency=2, rate=RateLimit(10)),
         version=2,
         aliases=("send",),
+        schedules=(Schedule(Every(minutes=5)),),
     )
     assert {*options, "aggregate"} == set(TaskOptions.__annotations__)
     gathering = Aggregate("rows", size=50)
@@ -80,7 +83,7 @@ def test_the_options_of_a_task_are_filled_in():
 
 
 @pytest.mark.parametrize(
-    "option", ["queue", "timeout", "result_ttl", "key_by", "expires", "dedup", "aggregate", "limits"]
+    "option", ["queue", "timeout", "result_ttl", "key_by", "expires", "dedup", "aggregate", "limits", "schedule"]
 )
 def test_none_is_the_same_as_leaving_an_option_of_a_task_out(option):
     assert TaskSettings.of("greet", True, {option: None}) == TaskSettings.of("greet", True, {})

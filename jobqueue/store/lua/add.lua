@@ -34,8 +34,8 @@ for index, id in ipairs(ids) do
     added[#added + 1] = id
     specifications[#specifications + 1] = id
     local moment = due == '' and 0 or time_of(due, ms)
-    local opening = moment > ms and '{"at":' .. digits(ms) .. ',"due":' .. digits(moment) .. ',' or '{"at":' .. digits(ms) .. ','
-    specifications[#specifications + 1] = opening .. string.sub(specification, 2)
+    local delayed = moment > ms and '"due":' .. digits(moment) .. ',' or ''
+    specifications[#specifications + 1] = '{"at":' .. digits(ms) .. ',' .. delayed .. string.sub(specification, 2)
     if moment > ms then
       later[#later + 1] = digits(moment)
       later[#later + 1] = id

@@ -32,7 +32,7 @@ local ranges = {}
 for at = rest, #ARGV do
   ranges[#ranges + 1] = ARGV[at]
 end
-local ids = leave_parking(key, ranges, math.min(n, 100))
+local ids = leave_parking(key, ranges, math.min(n, 100), ms)
 local ruled = redis.call('EXISTS', key.tasks) == 1 or redis.call('HEXISTS', key.meta, 'limited') == 1
 for _, id in ipairs(ids) do
   if ruled or redis.call('HEXISTS', key.traits, id) == 1 then

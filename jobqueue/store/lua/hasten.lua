@@ -7,6 +7,7 @@
 @returns the state in which the job was found, or missing ]]
 --@include clock
 --@include state_of
+--@include jot
 --@include admit
 --@include bell
 --@include happened
@@ -15,6 +16,7 @@ local ms, micro = clock(now)
 local state = state_of(key, id)
 if state == 'delayed' then
   redis.call('ZREM', key.delayed, id)
+  jot(key, {{id, 'promoted'}}, ms)
   admit(key, {id})
   bell(key, micro)
   happened(key, 'waiting', {id})

@@ -11,9 +11,10 @@
 --@include state_of
 --@include lane_of
 --@include withdraw
+--@include jot
 --@include admit
 --@include bell
-local _, micro = clock(now)
+local ms, micro = clock(now)
 local state = state_of(key, id)
 if state ~= 'waiting' and state ~= 'delayed' and state ~= 'blocked' then
   return state
@@ -31,6 +32,7 @@ if priority == 0 and name == '' then
 else
   redis.call('HSET', key.traits, id, (priority ~= 0 and priority or '') .. '|' .. name)
 end
+jot(key, {{id, 'prioritized', before .. ' ' .. priority}}, ms)
 if lies then
   admit(key, {id})
   bell(key, micro)

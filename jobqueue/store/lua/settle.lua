@@ -23,6 +23,7 @@ An outcome counts only if the job is still held under exactly this token; else a
 --@include holding
 --@include remembered
 --@include note
+--@include jot
 --@include finish
 --@include delay
 --@include lose
@@ -53,7 +54,7 @@ end
 
 local entries = redis.call('HMGET', key.active, unpack(ids))
 local stopping = redis.call('EXISTS', key.cancelling) == 1 and redis.call('HMGET', key.cancelling, unpack(ids)) or {}
-local verdicts, released, ready, later, notes, parks, blocks, limited = {}, {}, {}, {}, {}, {}, {}, {}
+local verdicts, released, ready, later, notes, parks, blocks, limited, jots = {}, {}, {}, {}, {}, {}, {}, {}, {}
 local ended = {completed = {}, failed = {}, cancelled = {}}
 local taken_back = {lost = {}, interrupted = {}}
 for index, id in ipairs(ids) do
@@ -69,18 +70,23 @@ for index, id in ipairs(ids) do
     if stopping[index] and (unfinished or kind == 'cancelled' and body == '""') then
       kind, number, body = 'cancelled', -1, stopping[index]
     end
-    local text = record(kind, started, ms, holder, token, body)
+    local due = kind == 'retried' and number > 0 and ms + number or nil
+    local text = record(kind, started, ms, holder, token, body, due)
+    local run = started .. ' ' .. holder .. ' ' .. token .. ' '
     if ended[kind] then
       table.insert(ended[kind], {id = id, record = text, ttl = number})
     elseif taken_back[kind] then
       table.insert(taken_back[kind], {id = id, token = token, started = started, worker = holder, body = body})
     elseif kind == 'parked' then
       parks[#parks + 1] = {id, body}
+      jots[#jots + 1] = {id, kind, run .. string.match(body, '^%S* ?(.*)$')}
     elseif kind == 'blocked' then
       blocks[#blocks + 1] = {id, body}
+      jots[#jots + 1] = {id, kind, run .. select(2, string.gsub(body, '[^,]+', ''))}
     elseif kind == 'limited' then
       limited[#limited + 1] = id
       hold(key, body, micro + number * 1000, micro)
+      jots[#jots + 1] = {id, kind, run .. digits(ms + number) .. ' ' .. body}
     elseif number > 0 then
       later[#later + 1] = digits(ms + number)
       later[#later + 1] = id
@@ -89,6 +95,9 @@ for index, id in ipairs(ids) do
     end
     if not ended[kind] and not taken_back[kind] then
       happened(key, kind, {id})
+    end
+    if kind == 'snoozed' then
+      jots[#jots + 1] = {id, kind, run .. digits(ms + number)}
     end
     if kind == 'failed' or kind == 'snoozed' or kind == 'limited' or kind == 'blocked' then
       notes[#notes + 1] = {id, kind}
@@ -104,6 +113,7 @@ leave_lane(key, released, micro)
 for _, noted in ipairs(notes) do
   note(key, noted[1], noted[2], noted[3])
 end
+jot(key, jots, ms)
 for _, parked in ipairs(parks) do
   local topic = string.match(parked[2], '^%S+')
   redis.call('HSET', key.parked, parked[1], parked[2])

@@ -12,11 +12,12 @@
 @key deadlines zset
 @key owning hash
 @key blocking hash
+@key notes hash
 @arg id str
 @flags no-writes
 @repeat safe
 @returns {state, specification, entry in active, due, parked, outcome, attempts, progress, reason to stop, priority and
-  key, deadline, deduplication, what it waits for} ]]
+  key, deadline, deduplication, what it waits for, notes} ]]
 --@include state_of
 return {
   state_of(key, id),
@@ -32,4 +33,5 @@ return {
   redis.call('ZSCORE', key.deadlines, id) or '',
   redis.call('HGET', key.owning, id) or '',
   redis.call('HGET', key.blocking, id) or '',
+  redis.call('HGET', key.notes, id) or '',
 }

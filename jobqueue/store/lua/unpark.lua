@@ -19,7 +19,7 @@ local ranges = {}
 for at = rest, #ARGV do
   ranges[#ranges + 1] = ARGV[at]
 end
-local ids = leave_parking(key, ranges, 100)
+local ids = leave_parking(key, ranges, 100, ms)
 admit(key, ids)
 bell(key, micro)
 happened(key, 'waiting', ids)

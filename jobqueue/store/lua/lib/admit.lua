@@ -1,9 +1,8 @@
 --[[ Lets jobs wait for their turn: at the end of the line or (`front`) at its head. Those that have a priority, a
 key, or a task with a gate, wait in the backlog instead.
-@uses traits tasks jobs ]]
+@uses traits tasks ]]
 --@include line_up
---@include lane_of
---@include task_of
+--@include lane_for
 --@include enlane
 local function admit(key, ids, front)
   if #ids == 0 then
@@ -12,14 +11,9 @@ local function admit(key, ids, front)
   if redis.call('EXISTS', key.traits, key.tasks) > 0 then
     local plain, gated = {}, redis.call('EXISTS', key.tasks) == 1
     for _, id in ipairs(ids) do
-      local traits = redis.call('HGET', key.traits, id)
-      local task = gated and task_of(redis.call('HGET', key.jobs, id)) or ''
-      if gated and redis.call('SISMEMBER', key.tasks, task) == 0 then
-        task = ''
-      end
-      if traits or task ~= '' then
-        local priority, name = lane_of(traits)
-        enlane(key, id, task .. '/' .. name, priority, front)
+      local lane, priority = lane_for(key, id, gated)
+      if lane then
+        enlane(key, id, lane, priority, front)
       else
         plain[#plain + 1] = id
       end

@@ -6,6 +6,7 @@ With `all`, so are the jobs that it waits for. If `only` names a state, a job in
 --@include state_of
 --@include withdraw
 --@include finish
+--@include jot
 --@include happened
 local function call_off(key, id, reason, all, now, only)
   local state = state_of(key, id)
@@ -13,8 +14,11 @@ local function call_off(key, id, reason, all, now, only)
     return state
   end
   if state == 'active' then
-    redis.call('HSET', key.cancelling, id, reason)
-    happened(key, 'cancelling', {id})
+    if redis.call('HGET', key.cancelling, id) ~= reason then
+      redis.call('HSET', key.cancelling, id, reason)
+      happened(key, 'cancelling', {id})
+      jot(key, {{id, 'cancelling', reason}}, now)
+    end
     redis.call('PUBLISH', key.control, 'cancel ' .. id)
   elseif state == 'waiting' or state == 'delayed' or state == 'blocked' then
     withdraw(key, id, state)

@@ -9,6 +9,7 @@ the priorities beside it, is one more lane. A lane whose key or task may not sta
 --@include task_of
 --@include enlane
 --@include opening
+--@include gates_of
 --@include pay
 --@include close
 --@include reopen
@@ -77,14 +78,7 @@ local function choose(key, n, ms, micro)
   end
 
   local function serve(lane, pass)
-    local task, name = string.match(lane, '^([^/]*)/(.*)$')
-    local gates = {}
-    if name ~= '' then
-      gates[1] = 'key:' .. name
-    end
-    if task ~= '' then
-      gates[#gates + 1] = 'task:' .. task
-    end
+    local gates, task, name = gates_of(lane)
     for _, gate in ipairs(gates) do
       local open, at = opening(key, gate, known, micro)
       if not open then

@@ -1,5 +1,5 @@
 --[[ Enters jobs that have failed into the index of errors. `failed` is a list of {id = , record = }.
-@uses fingerprints jobs ]]
+@uses jobs fingerprints ]]
 --@include each_chunk
 --@include error_member
 local function index_errors(key, failed)

@@ -2,7 +2,8 @@
 ZRANGEBYLEX takes them.
 @uses parking parked
 @returns their ids; they lie nowhere any more ]]
-local function leave_parking(key, ranges, most)
+--@include jot
+local function leave_parking(key, ranges, most, now)
   local ids = {}
   for at = 1, #ranges, 2 do
     if #ids >= most then
@@ -18,6 +19,11 @@ local function leave_parking(key, ranges, most)
   end
   if #ids > 0 then
     redis.call('HDEL', key.parked, unpack(ids))
+    local entries = {}
+    for index, id in ipairs(ids) do
+      entries[index] = {id, 'unparked'}
+    end
+    jot(key, entries, now)
   end
   return ids
 end

@@ -1,11 +1,12 @@
 --[[ Gives a failed or cancelled job all its attempts again, and lets it start. How it ended joins the history; failures
 and losses are counted from zero. If `only` names a state, a job in another stays.
-@uses outcomes expiring progress completed failed cancelled blocking blocked
+@uses outcomes expiring progress blocking blocked completed failed cancelled
 @returns the state in which the job was found, missing, or owned if another job has its deduplication key by now ]]
 --@include digits
 --@include state_of
 --@include rejoin
 --@include note
+--@include jot
 --@include admit
 --@include unindex_errors
 --@include happened
@@ -21,6 +22,7 @@ local function revive(key, id, only, now)
     unindex_errors(key, {id})
   end
   note(key, id, 'revived', redis.call('HGET', key.outcomes, id))
+  jot(key, {{id, 'revived'}}, now)
   happened(key, 'revived', {id})
   redis.call('ZREM', key[state], id)
   redis.call('ZREM', key.expiring, id)

@@ -2,6 +2,7 @@
 @uses inputs blocking outcomes failed expiring blocked ]]
 --@include digits
 --@include note
+--@include jot
 --@include rejoin
 --@include unindex_errors
 --@include happened
@@ -25,6 +26,7 @@ local function revive_edge(key, id, dependency, now)
     note(key, id, 'revived', ended)
     unindex_errors(key, {id})
     happened(key, 'revived', {id})
+    jot(key, {{id, 'revived', dependency}}, now)
     redis.call('ZREM', key.failed, id)
     redis.call('ZREM', key.expiring, id)
     redis.call('HDEL', key.outcomes, id)

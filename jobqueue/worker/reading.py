@@ -1,0 +1,84 @@
+"""Reads a job that is to be run: its task, its arguments, what holds for it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from jobqueue.app import JobQueue
+from jobqueue.errors import InvalidOption, UnknownOption
+from jobqueue.job import Counts, Specification
+from jobqueue.outcome import Parked
+from jobqueue.retry import Retry
+from jobqueue.signature import UnreadableArguments
+from jobqueue.task import Task
+from jobqueue.version import __version__
+from jobqueue.versions import UpcastFailed, newer
+from jobqueue.worker.decide import MESSAGE_LIMIT, Terms, plain
+
+UNREADABLE = "-"
+"""What a job waits for whose specification no worker can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadJob:
+    """A job that can be run here.
+
+    Attributes:
+        specification: what was asked for.
+        task: the task.
+        args: its positional arguments.
+        kwargs: its other arguments.
+        terms: what holds for this execution.
+    """
+
+    specification: Specification
+    task: Task[..., Any]
+    args: list[Any]
+    kwargs: dict[str, Any]
+    terms: Terms
+
+
+def read_job(jobs: JobQueue, text: bytes, counts: Counts) -> ReadJob | Parked:
+    """Read a job, or say why it cannot be run here.
+
+    Args:
+        jobs: the application.
+        text: the stored specification.
+        counts: how often the job was run before.
+    """
+    try:
+        specification = Specification.parse(text)
+    except ValueError as error:
+        return Parked(UNREADABLE, __version__, f"its specification cannot be read: {error}")
+    task = jobs.get(specification.task)
+    if task is None:
+        return Parked(specification.task, "", f"no task {specification.task!r} is known here")
+    # Under the name that the job has: a worker that could run it may not know the one that the task has here.
+    name, wanted = specification.task, specification.version
+    if wanted > task.settings.version:
+        reason = f"it needs version {wanted} of task {name!r}, and version {task.settings.version} is known here"
+        return Parked(name, newer(wanted), reason)
+    try:
+        args, kwargs = task.signature.decode(task.upcasters.apply(specification.args, wanted))
+        terms = _terms(jobs, task, specification, counts)
+    except UpcastFailed as error:
+        cause = f": {plain(error.__cause__, MESSAGE_LIMIT)}" if error.__cause__ else ""
+        return Parked(name, task.fingerprint, f"{error}{cause}")
+    except (UnreadableArguments, InvalidOption, UnknownOption) as error:
+        return Parked(name, task.fingerprint, str(error))
+    except Exception as error:  # a type of the user's may raise anything when it is made from its JSON
+        reason = f"its arguments cannot be read: {plain(f'{type(error).__name__}: {error}', MESSAGE_LIMIT)}"
+        return Parked(name, task.fingerprint, reason)
+    return ReadJob(specification, task, args, kwargs, terms)
+
+
+def _terms(jobs: JobQueue, task: Task[..., Any], specification: Specification, counts: Counts) -> Terms:
+    settings, retention = task.settings, jobs.settings.retention
+    ttl = settings.result_ttl if specification.result_ttl is None else specification.result_ttl
+    return Terms(
+        counts=counts,
+        retry=settings.retry if specification.retry is None else Retry.from_wire(specification.retry, settings.retry),
+        timeout=settings.timeout if specification.timeout is None else specification.timeout,
+        result_ttl=0 if retention.completed.nothing else ttl,
+        task=specification.task,
+        key=specification.key,
+    )
