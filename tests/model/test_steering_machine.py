@@ -156,7 +156,14 @@ class Machine(RuleBasedStateMachine):
             gate = data.draw(st.sampled_from(["key:a", "task:x", "queue"]))
             self.pause_or_resume(gate, gate not in self.paused)
 
+    def gate_comes(self, gate):
+        """What lies in the line when its task gets a gate is moved bit by bit, and may be overtaken until it is."""
+        for job in self.jobs.values():
+            if gate == f"task:{job.task}":
+                job.simple = False
+
     def limit(self, gate, most):
+        self.gate_comes(gate)
         self.client.run(rules.limit(self.keys, gate, {"concurrency": "-" if most is None else str(most)}))
         self.limits.pop(gate, None)
         if most is not None:
@@ -166,6 +173,7 @@ class Machine(RuleBasedStateMachine):
         if gate == "queue":
             self.client.run(control.pause(self.keys) if on else control.resume(self.keys))
         else:
+            self.gate_comes(gate)
             self.client.run(rules.limit(self.keys, gate, {"paused": "1" if on else "-"}))
         (self.paused.add if on else self.paused.discard)(gate)
 

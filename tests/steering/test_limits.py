@@ -44,6 +44,15 @@ def test_a_queue_runs_no_more_than_its_concurrency_on_all_workers_together(note,
     assert len(one.take(5)) == 1
 
 
+def test_jobs_that_waited_when_their_task_was_limited_go_before_those_that_came_after(note, jobs, counter):
+    for priority in (1, 0):
+        fill(note, 3, priority=priority)
+    jobs.queue("default").limit(task="note", concurrency=2)
+    note.using(priority=1).enqueue("after")
+    worker = counter()
+    assert worker.drain() == ["0", "1", "2", "after", "0", "1", "2"]
+
+
 def test_the_worker_that_frees_a_slot_takes_the_next_in_the_same_round_trip(note, jobs, counter):
     jobs.queue("default").limit(concurrency=1)
     fill(note, 3)

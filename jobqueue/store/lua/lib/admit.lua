@@ -13,7 +13,7 @@ local function admit(key, ids, front)
     for _, id in ipairs(ids) do
       local lane, priority = lane_for(key, id, gated)
       if lane then
-        enlane(key, id, lane, priority, front)
+        enlane(key, id, lane, priority, front and 'head' or 'end')
       else
         plain[#plain + 1] = id
       end

@@ -40,7 +40,7 @@ local function choose(key, n, ms, micro)
     if gated and string.sub(lane, 1, 1) == '/' then
       local task = task_of(redis.call('HGET', key.jobs, id))
       if redis.call('SISMEMBER', key.tasks, task) == 1 then
-        enlane(key, id, task .. lane, (lane_of(redis.call('HGET', key.traits, id))))
+        enlane(key, id, task .. lane, (lane_of(redis.call('HGET', key.traits, id))), 'moved')
         return false
       end
     end
