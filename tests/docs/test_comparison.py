@@ -31,6 +31,8 @@ def test_there_are_features_of_every_kind():
         "Batches",
         "Versions",
         "Control",
+        "Schedules",
+        "Operations",
     ]
     assert all(len(rows) >= 3 for rows in GROUPS.values())
     assert len(ROWS) == sum(len(rows) for rows in GROUPS.values()), "a feature is named twice"
