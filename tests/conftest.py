@@ -3,8 +3,9 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -154,7 +155,7 @@ def jobs(server: Server, travel: Travel) -> Iterator[JobQueue]:
 @pytest.fixture(autouse=True)
 def nothing_left_running(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves threads or processes behind."""
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    before = _descendants(os.getpid())
     yield
     wait_until(lambda: not _threads(), f"the threads of {request.node.name} have ended: {_threads()}", 10)
     # The servers of the session are started by whichever test needs them first.
@@ -162,10 +163,29 @@ def nothing_left_running(request: pytest.FixtureRequest) -> Iterator[None]:
     names = {path.name for path in servers if path}
     left = [
         child
-        for child in psutil.Process().children(recursive=True)
-        if child.pid not in before and child.name() not in names and child.status() != psutil.STATUS_ZOMBIE
+        for child in _processes(_descendants(os.getpid()) - before)
+        if child.name() not in names and child.status() != psutil.STATUS_ZOMBIE
     ]
     assert left == [], f"processes are left: {left}"
+
+
+def _descendants(parent: int) -> set[int]:
+    """Return the processes that a process has started, and those that they have."""
+    try:
+        # Much quicker than a look at all processes of the machine, and it is done twice for each test.
+        tasks = list(Path(f"/proc/{parent}/task").iterdir())
+        own = {int(number) for task in tasks for number in (task / "children").read_text().split()}
+    except FileNotFoundError:
+        if Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists():
+            return set()  # it has ended
+        return {child.pid for child in psutil.Process(parent).children(recursive=True)}
+    return own.union(*(_descendants(child) for child in own))
+
+
+def _processes(numbers: Iterable[int]) -> Iterator[psutil.Process]:
+    for number in numbers:
+        with suppress(psutil.NoSuchProcess):
+            yield psutil.Process(number)
 
 
 def _threads() -> list[str]:

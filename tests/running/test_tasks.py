@@ -137,14 +137,14 @@ async def test_a_task_set_is_included(jobs, working):
         assert await (await double.aenqueue(21)).aresult(5) == 42
 
 
-async def test_a_hundred_thousand_jobs_in_one_call(jobs, working):
+async def test_many_thousands_of_jobs_in_one_call(jobs, working):
     @jobs.task(result_ttl=0)
     async def nothing(n: int) -> None: ...
 
-    handles = await jobs.aenqueue_many(nothing.draft(number) for number in range(100_000))
-    assert len({handle.id for handle in handles}) == 100_000
+    handles = await jobs.aenqueue_many(nothing.draft(number) for number in range(20_000))
+    assert len({handle.id for handle in handles}) == 20_000
     counts = (await jobs.queue("default").ainfo()).counts
-    assert counts[JobState.WAITING] == 100_000
+    assert counts[JobState.WAITING] == 20_000
     first = [job.args["n"] async for job in _first(jobs, 3)]
     assert first == [0, 1, 2]
     await jobs.aclose()
