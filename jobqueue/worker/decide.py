@@ -4,6 +4,7 @@ import traceback
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
+from typing import NamedTuple
 
 from jobqueue.errors import JobTimeout
 from jobqueue.job import Counts
@@ -55,8 +56,7 @@ class Raised:
     error: BaseException
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What holds for an execution.
 
     Attributes:

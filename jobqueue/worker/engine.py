@@ -331,14 +331,13 @@ class Engine:
     def _begun(self, running: Running) -> None:
         self._log.job_started(running.context)
         self._notifier.started(running.context)
-        if running.waited is not None:
-            self._measurer.started(running.context.queue, running.context.task, running.waited)
 
     def _settled(self, running: Running, outcome: Outcome) -> None:
-        self._log.job_ended(running.context, outcome, running.seconds)
-        self._notifier.ended(running.context, outcome, running.seconds)
+        context, seconds = running.context, running.seconds
+        self._log.job_ended(context, outcome, seconds)
+        self._notifier.ended(context, outcome, seconds)
         self._pruner.count(1)
-        self._measurer.ended(running.context.queue, running.context.task, outcome.kind, running.seconds)
+        self._measurer.ended(context.queue, context.task, outcome.kind, seconds, running.waited)
 
     def _changed(self) -> None:
         self._changes.set()

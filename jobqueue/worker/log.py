@@ -69,11 +69,12 @@ class WorkerLog:
 
     def job_ended(self, job: JobContext, outcome: Outcome, seconds: float) -> None:
         """An execution is over and written down."""
+        if isinstance(outcome, Completed) and not self._logger.isEnabledFor(logging.DEBUG):
+            return  # most jobs end so
         took = format_duration(seconds)
         match outcome:
             case Completed():
-                if self._logger.isEnabledFor(logging.DEBUG):
-                    self._job(logging.DEBUG, job, "completed in %s", took)
+                self._job(logging.DEBUG, job, "completed in %s", took)
             case Retried(error, delay):
                 self._job(
                     logging.WARNING, job, "attempt %d of %d failed after %s, next in %s: %s",

@@ -43,15 +43,24 @@ class Measurer(Loop):
         self._tallies: dict[str, dict[str, Tally]] = {keys.queue: {} for keys in queues}
         self._unconfirmed: Call[bool] | None = None
 
-    def started(self, queue: str, task: str, waited: float) -> None:
-        """Count a first execution that has started, and the seconds for which its job has waited."""
-        self._tally(queue, task).waited[bucket_of(waited)] += 1
+    def ended(self, queue: str, task: str, kind: OutcomeKind, ran: float, waited: float | None) -> None:
+        """Count an execution whose outcome was written.
 
-    def ended(self, queue: str, task: str, kind: OutcomeKind, seconds: float) -> None:
-        """Count an execution whose outcome was written, and how long it took."""
-        tally = self._tally(queue, task)
+        Args:
+            queue: the queue.
+            task: the name of the task.
+            kind: how it ended.
+            ran: the seconds that it took.
+            waited: the seconds that its job had waited before; None if it was not its first, or that is not known.
+        """
+        tallies = self._tallies[queue]
+        tally = tallies.get(task)
+        if tally is None:
+            tally = tallies[task] = Tally()
         tally.outcomes[kind] += 1
-        tally.ran[bucket_of(seconds)] += 1
+        tally.ran[bucket_of(ran)] += 1
+        if waited is not None:
+            tally.waited[bucket_of(waited)] += 1
 
     async def tick(self) -> float:
         """Report what was counted since the last time."""
@@ -68,13 +77,6 @@ class Measurer(Loop):
         with contextlib.suppress(ServerError, TimeoutError):
             async with asyncio.timeout(LAST_WORDS):
                 await self.tick()
-
-    def _tally(self, queue: str, task: str) -> Tally:
-        tallies = self._tallies[queue]
-        found = tallies.get(task)
-        if found is None:
-            found = tallies[task] = Tally()
-        return found
 
     def _take(self) -> None:
         """Make a report of some of what was counted, if there is any."""

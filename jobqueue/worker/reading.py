@@ -1,7 +1,6 @@
 """Reads a job that is to be run: its task, its arguments, what holds for it."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from jobqueue.app import JobQueue
 from jobqueue.errors import InvalidOption, UnknownOption
@@ -18,8 +17,7 @@ UNREADABLE = "-"
 """What a job waits for whose specification no worker can read."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadJob:
+class ReadJob(NamedTuple):
     """A job that can be run here.
 
     Attributes:
@@ -75,10 +73,10 @@ def _terms(jobs: JobQueue, task: Task[..., Any], specification: Specification, c
     settings, retention = task.settings, jobs.settings.retention
     ttl = settings.result_ttl if specification.result_ttl is None else specification.result_ttl
     return Terms(
-        counts=counts,
-        retry=settings.retry if specification.retry is None else Retry.from_wire(specification.retry, settings.retry),
-        timeout=settings.timeout if specification.timeout is None else specification.timeout,
-        result_ttl=0 if retention.completed.nothing else ttl,
-        task=specification.task,
-        key=specification.key,
+        counts,
+        settings.retry if specification.retry is None else Retry.from_wire(specification.retry, settings.retry),
+        settings.timeout if specification.timeout is None else specification.timeout,
+        0 if retention.completed.nothing else ttl,
+        specification.task,
+        specification.key,
     )

@@ -72,7 +72,7 @@ for index, id in ipairs(ids) do
     end
     local due = kind == 'retried' and number > 0 and ms + number or nil
     local text = record(kind, started, ms, holder, token, body, due)
-    local run = started .. ' ' .. holder .. ' ' .. token .. ' '
+    local run = unfinished and started .. ' ' .. holder .. ' ' .. token .. ' '
     if ended[kind] then
       table.insert(ended[kind], {id = id, record = text, ttl = number})
     elseif taken_back[kind] then
