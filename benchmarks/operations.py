@@ -5,6 +5,8 @@ them. The longest call is that of the latency monitor of the server, which sees 
 """
 
 import argparse
+import functools
+import itertools
 import random
 import subprocess
 import sys
@@ -97,8 +99,31 @@ def main() -> None:
         def measure(name: str, what: Callable[[], Any]) -> Any:
             return measured(connection, name, what)
 
-        command = [sys.executable, "-m", "jobqueue", "failed", "list", "--group-by", "error", "-u", url]
-        measure("`jobqueue failed list --group-by error`", lambda: subprocess.check_output(command, cwd=HERE))
+        def shell(*words: str, shown: str = "") -> None:
+            command = [sys.executable, "-m", "jobqueue", *words, "-u", url]
+            # Exit code 1 is an answer too: of `health`, when nobody serves the queue.
+            run = functools.partial(
+                subprocess.run, command, cwd=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            assert measure(f"`jobqueue {shown or ' '.join(words)}" + ("" if "`" in shown else "`"), run).returncode in (
+                0,
+                1,
+            )
+
+        waiting = [job.id for job in itertools.islice(queue.jobs("waiting"), 100_000)]
+        last = f"failed{options.jobs - 1:08}"
+        shell("status")
+        shell("job", "list")
+        shell("job", "list", "--state", "failed")
+        shell("explain", waiting[0], shown="explain ID`, of the next job in the line")
+        shell("explain", waiting[-1], shown="explain ID`, of the hundred thousandth")
+        shell("explain", last, shown="explain ID`, of one that has failed")
+        shell("explain", waiting[-1][:10], shown="explain BEGINNING`, of an id among all")
+        shell("job", "timeline", last, shown="job timeline ID")
+        shell("failed", "list", "--group-by", "error")
+        shell("queue", "show", "default")
+        shell("health")
+        shell("top", "--once")
         groups = measure("`failed_groups()`", queue.failed_groups)
         assert sum(group.count for group in groups) == options.jobs
         where = f"fingerprint={groups[0].name} and failed_at>-2h"
