@@ -176,7 +176,7 @@ def queue_members(queue: QueueInfo) -> Mapping[str, Any]:
     }
 
 
-def worker_members(worker: WorkerInfo, running: Sequence[JobInfo], now: datetime) -> Mapping[str, Any]:
+def worker_members(worker: WorkerInfo) -> Mapping[str, Any]:
     """Return a worker as it is shown in JSON."""
     return {
         "id": worker.id,
@@ -186,6 +186,15 @@ def worker_members(worker: WorkerInfo, running: Sequence[JobInfo], now: datetime
         "concurrency": worker.concurrency,
         "started_at": worker.started_at,
         "lease_until": worker.lease_until,
+        "tasks": worker.tasks,
+        "order": worker.order or None,
+    }
+
+
+def busy_worker_members(worker: WorkerInfo, running: Sequence[JobInfo], now: datetime) -> Mapping[str, Any]:
+    """Return a worker and what it runs as it is shown in JSON."""
+    return {
+        **worker_members(worker),
         "running": [
             {
                 "id": job.id,

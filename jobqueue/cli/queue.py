@@ -11,12 +11,12 @@ from jobqueue.cli.main import Group
 from jobqueue.cli.options import connected, json_option
 from jobqueue.cli.output import (
     ago,
+    busy_worker_members,
     print_facts,
     print_json,
     print_table,
     queue_members,
     shortened,
-    worker_members,
 )
 from jobqueue.cli.search import check_queue
 from jobqueue.durations import format_duration
@@ -99,7 +99,7 @@ def show_queue(jobs: JobQueue, name: str, as_json: bool) -> None:
     if as_json:
         members = {
             **queue_members(info),
-            "workers": [worker_members(worker, running.get(worker.id, []), info.now) for worker in info.workers],
+            "workers": [busy_worker_members(worker, running.get(worker.id, []), info.now) for worker in info.workers],
             "limits": _limit_members(limits, paused),
             "paused_parts": paused,
         }

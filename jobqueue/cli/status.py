@@ -6,7 +6,7 @@ import click
 
 from jobqueue.app import JobQueue
 from jobqueue.cli.options import connected, json_option
-from jobqueue.cli.output import ago, print_json, print_table, queue_members, worker_members
+from jobqueue.cli.output import ago, busy_worker_members, print_json, print_table, queue_members
 from jobqueue.cli.search import list_all
 from jobqueue.durations import format_duration
 from jobqueue.job import JobInfo
@@ -35,7 +35,9 @@ def command(jobs: JobQueue, as_json: bool) -> None:
             {
                 "server": jobs.connections.server.where,
                 "queues": [queue_members(queue) for queue in queues],
-                "workers": [worker_members(worker, running.get(worker.id, []), now) for worker in workers.values()],
+                "workers": [
+                    busy_worker_members(worker, running.get(worker.id, []), now) for worker in workers.values()
+                ],
             }
         )
         return

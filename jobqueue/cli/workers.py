@@ -7,7 +7,7 @@ import click
 from jobqueue.app import JobQueue
 from jobqueue.cli.main import Group
 from jobqueue.cli.options import connected, json_option
-from jobqueue.cli.output import ago, print_json, print_table
+from jobqueue.cli.output import ago, print_json, print_table, worker_members
 from jobqueue.errors import WorkerNotFound
 from jobqueue.store.inspect import WorkerInfo
 from jobqueue.workers import found_among
@@ -25,7 +25,7 @@ def list_workers(jobs: JobQueue, as_json: bool) -> None:
     """List the workers that are alive."""
     workers = jobs.workers.list()
     if as_json:
-        print_json([worker_facts(worker) for worker in workers])
+        print_json([worker_members(worker) for worker in workers])
         return
     if not workers:
         click.echo("no worker is running")
@@ -74,21 +74,6 @@ def stop(jobs: JobQueue, names: tuple[str, ...], everyone: bool, as_json: bool) 
 def restart(jobs: JobQueue, names: tuple[str, ...], everyone: bool, as_json: bool) -> None:
     """Let workers stop as by `stop`, and their supervisor start others in their place."""
     _tell(jobs, names, everyone, jobs.workers.restart, "restart", as_json)
-
-
-def worker_facts(worker: WorkerInfo) -> dict[str, object]:
-    """Return a worker as it is shown in JSON."""
-    return {
-        "id": worker.id,
-        "host": worker.host,
-        "pid": worker.pid,
-        "queues": worker.queues,
-        "concurrency": worker.concurrency,
-        "started_at": worker.started_at,
-        "lease_until": worker.lease_until,
-        "tasks": worker.tasks,
-        "order": worker.order or None,
-    }
 
 
 def _tell(

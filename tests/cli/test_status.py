@@ -12,7 +12,7 @@ QUEUE = {
     "name", "paused", "waiting", "delayed", "blocked", "active", "completed", "failed", "cancelled", "parked",
     "oldest_waiting_seconds", "workers",
 }  # fmt: skip
-WORKER = {"id", "host", "pid", "queues", "concurrency", "started_at", "lease_until", "running"}
+WORKER = {"id", "host", "pid", "queues", "concurrency", "started_at", "lease_until", "tasks", "order", "running"}
 
 APP = """
 import asyncio
