@@ -29,6 +29,7 @@ WRITING = {
     "HSETNX",
     "LPOP",
     "LPUSH",
+    "LREM",
     "LSET",
     "LTRIM",
     "RENAME",
@@ -51,9 +52,11 @@ READING = {
     "HSCAN",
     "LINDEX",
     "LLEN",
+    "LPOS",
     "LRANGE",
     "SCARD",
     "SISMEMBER",
+    "SSCAN",
     "ZCARD",
     "ZCOUNT",
     "ZLEXCOUNT",
@@ -62,6 +65,7 @@ READING = {
     "ZRANGEBYSCORE",
     "ZREVRANGE",
     "ZREVRANGEBYLEX",
+    "ZSCAN",
     "ZSCORE",
 }
 OTHER = {"PUBLISH", "TIME"}
