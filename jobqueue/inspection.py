@@ -145,8 +145,8 @@ class Inspection:
         about a minute, in calls of some milliseconds.
 
         Args:
-            fix: whether to repair what is wrong. A repair looks again in the same call, loses no job and doubles none; what
-                cannot be repaired safely is only reported.
+            fix: whether to repair what is wrong. A repair is made in the call that has found it, loses no job and
+                doubles none; what cannot be repaired safely is only reported.
             queue: the only queue to look at; all of them if it is left out.
             progress: is called with the name of a queue, how many entries were looked at, and how many there are.
 

@@ -29,8 +29,8 @@ _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
 def command(jobs: JobQueue, fix: bool, queue: str | None, as_json: bool) -> int:
     """Look whether jobs are safe in the server, and whether all that is stored of the queues fits together.
 
-    Workers and producers may go on meanwhile. --fix repairs the queues, without losing or doubling a job; the settings of
-    the server it leaves alone.
+    Workers and producers may go on meanwhile. --fix repairs the queues, without losing or doubling a job; the settings
+    of the server it leaves alone.
 
     The exit code is 0 if nothing is worse than a note, or all of it was repaired; else 1.
     """

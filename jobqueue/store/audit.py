@@ -1,9 +1,9 @@
 """An audit of a queue while it is at work: what must always hold of its keys, looked at some entries at a time.
 
-Each entry is decided by look-ups within one call of a script, at one moment, so that jobs which move give no false alarm.
-Only whether a job lies in the line cannot be looked up. So the jobs that lie nowhere else are candidates; the line is read
-from the left, where jobs come in, so that none which stays is passed over, and takes candidates away; what is left after
-several readings is looked for by the server, in the whole line and all inboxes at one moment.
+Each entry is decided by look-ups within one call of a script, at one moment, so that jobs which move give no false
+alarm. Only whether a job lies in the line cannot be looked up. So the jobs that lie nowhere else are candidates. The
+line is read from the left, where jobs come in, so that none which stays is passed over, and takes candidates away.
+What is left after several readings the server looks for, in the whole line and all inboxes at one moment.
 """
 
 from collections import Counter
@@ -138,8 +138,8 @@ def lookup(
 ) -> Call[tuple[int, tuple[Fault, ...]]]:
     """Look for ids in the whole line and all inboxes; with ``fix``, mend in the same call what is wrong.
 
-    The reply is how many were looked for, the first ones, or -1 if there are more workers, and what was found. The server does nothing
-    else while it goes through the line, so that this is for few ids.
+    The reply is how many were looked for, the first ones, or -1 if there are more workers, and what was found. The
+    server does nothing else while it goes through the line, so that this is for few ids.
 
     Args:
         keys: the queue.
@@ -282,7 +282,7 @@ class _Auditor:
             self._progress(self._keys.queue, self.looked_at, max(self._total, self.looked_at))
             count = max(1, min(most, 2 * count, PAGE_BYTES * count // max(1, page.size)))
             # What lies under the wrong name is moved a hundred at a time.
-            moved = cursor != "0" or place == "names" and any(fault.repaired for fault in page.faults)
+            moved = cursor != "0" or (place == "names" and any(fault.repaired for fault in page.faults))
         if candidates:
             yield from self._look_for(candidates)
         if self._haunted:

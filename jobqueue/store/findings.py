@@ -61,71 +61,92 @@ class Checkup:
         return not any(finding.open for finding in self.findings)
 
 
-FAULTS: Mapping[str, tuple[Level, str]] = MappingProxyType(
+FAULTS: Mapping[str, tuple[Level, str, str]] = MappingProxyType(
     {
-        "lost": ("error", "wait, and lie nowhere: they would never run. --fix puts them into the line"),
-        "twice": ("error", "lie in the line more than once, and would run as often. --fix leaves one"),
+        "lost": ("error", "jobs that wait and lie nowhere", "They would never run. --fix puts them into the line"),
+        "twice": ("error", "jobs that lie in the line more than once", "They would run as often. --fix leaves one"),
         "scattered": (
             "error",
-            "are in several states at once. --fix leaves them in one: active, else ended, else waiting",
+            "jobs that are in several states at once",
+            "--fix leaves them in one: active, else ended, else waiting",
         ),
-        "orphan": ("error", "are in a state, but what they are to do is gone. --fix removes what is left of them"),
+        "orphan": ("error", "ids in a state whose job is gone", "They cannot run. --fix removes what is left of them"),
         "abandoned": (
             "error",
-            "are held by a worker that nobody knows: they would stay active. --fix lets them run again",
+            "jobs held by a worker that nobody knows",
+            "They would stay active. --fix lets them run again",
         ),
-        "token": ("error", "have a token that is yet to be given: a restored backup? --fix raises the counter"),
-        "unrecorded": ("warning", "have ended, and the record of how is lost. --fix writes that down"),
-        "unended": ("warning", "have not ended, but have a record of their end. --fix deletes the record"),
-        "misplaced": ("error", "lie in the backlog otherwise than is noted of them. --fix brings it together"),
-        "unparked": ("error", "are parked, but no worker would find them. --fix enters them into the index"),
-        "unindexed": ("warning", "have failed and are not in the groups of errors. --fix enters them"),
-        "ghost": ("warning", "are marked as removed from the line, and do not lie there. --fix deletes the mark"),
-        "leftover": ("warning", "are left of jobs, workers or schedules that are gone. --fix deletes them"),
+        "token": (
+            "error",
+            "jobs with a token that is yet to be given",
+            "Is this a restored backup? --fix raises the counter",
+        ),
+        "unrecorded": ("warning", "jobs that have ended without a record of how", "--fix writes that it was lost"),
+        "unended": ("warning", "jobs that have a record of their end and have not ended", "--fix deletes the record"),
+        "misplaced": ("error", "jobs that lie in the backlog otherwise than is noted", "--fix brings it together"),
+        "unparked": ("error", "parked jobs that no worker would find", "--fix enters them into the index"),
+        "unindexed": ("warning", "failed jobs that are missing in the groups of errors", "--fix enters them"),
+        "ghost": (
+            "warning",
+            "ids that are marked as withdrawn from the line and are not in it",
+            "--fix deletes the mark",
+        ),
+        "leftover": ("warning", "entries of jobs, workers or schedules that are gone", "--fix deletes them"),
         "line": (
             "error",
-            "lie where nobody takes jobs from while the queue is paused or limited, or not. --fix moves them",
+            "entries in the list that is not the line now",
+            "Nobody takes jobs from it. --fix moves them",
         ),
-        "bell": ("warning", "lie in the line where none rings. --fix deletes them"),
-        "unserved": ("error", "take no turns, and have jobs. --fix lets them take turns"),
-        "lane": ("error", "are noted in one way here, in another there. --fix brings it together"),
-        "gate": ("error", "are open, and nobody lets in who waits for them. --fix opens them"),
-        "slot": ("error", "count as running against a limit and do not run, or the other way round. --fix corrects it"),
-        "keyed": ("warning", "are counted wrongly among those of their key. --fix corrects it"),
-        "owner": ("error", "belong to jobs that are over, and keep new ones out. --fix gives them free"),
-        "heir": ("warning", "are to pass to a job that is gone. --fix forgets it"),
-        "untold": ("error", "wait for jobs that are over, and would not be told. --fix tells them"),
-        "miscounted": ("error", "wait for another number of jobs than is noted. --fix corrects it"),
-        "flow": ("error", "belong to a flow that was neither completed nor given up: remove them, or retry the flow"),
-        "headless": ("error", "have lost how they stand. --fix enters them as paused: resume them then"),
-        "slotless": ("error", "are active and have no next slot: they would not fire. --fix has it computed"),
-        "unanswered": ("warning", "have ended, and somebody still waits for that. --fix tells it"),
-        "worker": ("warning", "are registered, and lack their description or are said to be dead. --fix corrects it"),
-        "inbox": ("error", "lie in the inbox of a worker that nobody looks after. --fix puts them into the line"),
-        "unknown-key": ("note", "are under the name of the queue, and nobody knows them: delete them if you know why"),
+        "bell": ("warning", "bells in the line where none rings", "--fix deletes them"),
+        "unserved": ("error", "lanes that have jobs and take no turns", "--fix lets them take turns"),
+        "lane": ("error", "lanes that are open in one place and closed in another", "--fix brings it together"),
+        "gate": ("error", "gates that are open and let in nobody who waits", "--fix lets them in"),
+        "slot": (
+            "error",
+            "slots of a limit that do not go with what runs",
+            "The limit counts wrongly. --fix gives them back, or takes them",
+        ),
+        "keyed": ("warning", "jobs that are counted wrongly among those of their key", "--fix corrects it"),
+        "owner": ("error", "deduplication keys of jobs that are over", "They keep new jobs out. --fix gives them free"),
+        "heir": ("warning", "deduplication keys that are to pass to a job that is gone", "--fix forgets it"),
+        "untold": ("error", "jobs that wait for one which is over or will not tell", "--fix has them told"),
+        "miscounted": (
+            "error",
+            "jobs that wait for another number of jobs than is noted",
+            "They would start too early, or never. --fix corrects it",
+        ),
+        "flow": (
+            "error",
+            "jobs of a flow that was neither completed nor given up",
+            "They would wait for ever. Whether they are to run is not known: remove them, and enqueue them again",
+        ),
+        "headless": (
+            "error",
+            "schedules that have lost how they stand",
+            "--fix enters them as paused: resume them then",
+        ),
+        "slotless": ("error", "active schedules without a next slot", "They would not fire. --fix has it computed"),
+        "unanswered": ("warning", "jobs that have ended while somebody waits for that", "--fix tells it"),
+        "worker": ("warning", "workers without a description, or alive and dead at once", "--fix corrects it"),
+        "inbox": (
+            "error",
+            "jobs in the inbox of a worker that nobody looks after",
+            "They would never run. --fix puts them into the line",
+        ),
+        "unknown-key": ("note", "keys under the name of the queue that nobody knows", "Delete them if you know why"),
         "unregistered": (
             "warning",
-            "is not among the names of all queues, so that commands pass over it. --fix enters it",
+            "the queue is not among the names of all queues",
+            "Commands pass over it. --fix enters it",
         ),
-        "uncounted": ("note", "wait for more jobs than can be counted at one moment, and were not checked for that"),
+        "uncounted": (
+            "note",
+            "jobs that wait for more than a thousand others",
+            "They could not be counted at one moment",
+        ),
     }
 )
-"""What may be wrong with a queue, by code: how bad it is, and what is said of it after a number of things."""
-
-_THINGS = {
-    "leftover": "entry",
-    "bell": "bell",
-    "unserved": "lane",
-    "lane": "lane",
-    "gate": "gate",
-    "owner": "deduplication key",
-    "heir": "deduplication key",
-    "headless": "schedule",
-    "slotless": "schedule",
-    "worker": "worker",
-    "unknown-key": "key",
-    "line": "entry",
-}
+"""What may be wrong with a queue, by code: how bad it is, what it is, and what to do."""
 
 
 @dataclass(slots=True)
@@ -154,21 +175,12 @@ class Tally:
 
 def finding_of(code: str, queue: str, tally: Tally) -> Finding:
     """Return what is said of a fault."""
-    level, text = FAULTS[code]
+    level, what, remedy = FAULTS[code]
     count = tally.open + tally.repaired
-    if code == "unregistered":
-        said = f"the queue {text}"
-    else:
-        said = f"{count:,} {_plural(_THINGS.get(code, 'job'), count)} {text}"
+    said = f"{what}. {remedy}" if code == "unregistered" else f"{what}: {count:,}. {remedy}"
     return Finding(level, code, said, queue, count, tally.repaired, tuple(tally.examples))
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     """Return findings in the order of how bad they are."""
     return sorted(findings, key=lambda finding: -LEVELS.index(finding.level))
-
-
-def _plural(thing: str, count: int) -> str:
-    if count == 1:
-        return thing
-    return thing.removesuffix("y") + "ies" if thing == "entry" else thing + "s"

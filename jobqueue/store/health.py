@@ -15,6 +15,8 @@ NEARLY_FULL = 0.9
 CLOCKS_DIFFER = 1.0
 """Seconds by which the clocks of the server and of this host may differ before it is said."""
 
+_NOEVICTION = "CONFIG SET maxmemory-policy noeviction"
+
 _SETTINGS = ("appendfsync", "save", "timeout")
 
 Facts = Mapping[str, Any]
@@ -68,7 +70,7 @@ def assess(facts: Facts, skew: float, unseen: list[str]) -> list[Finding]:
     if skew:
         ahead = f"{format_duration(abs(skew))} {'ahead of' if skew > 0 else 'behind'}"
         text = (
-            f"the clock of Redis is {ahead} the one here. Jobs go by the clock of Redis; times that are shown as 'ago' are"
+            f"the clock of Redis is {ahead} the one here. Jobs go by the clock of Redis; times shown as 'ago' are"
             " wrong by as much. Look at NTP on both hosts"
         )
         found.append(Finding("note", "clock", text))
@@ -109,9 +111,9 @@ def _eviction(facts: Facts) -> Finding:
     if not policy.startswith("allkeys"):
         return Finding("ok", "eviction", f"it deletes no jobs when its memory is full ({policy})")
     if limit:
-        text = f"it deletes jobs when its memory is full (maxmemory-policy {policy}). CONFIG SET maxmemory-policy noeviction"
+        text = f"it deletes jobs when its memory is full (maxmemory-policy {policy}). {_NOEVICTION}"
         return Finding("error", "eviction", text)
-    text = f"it would delete jobs once it has a maxmemory (maxmemory-policy {policy}). CONFIG SET maxmemory-policy noeviction"
+    text = f"it would delete jobs once it has a maxmemory (maxmemory-policy {policy}). {_NOEVICTION}"
     return Finding("warning", "eviction", text)
 
 
@@ -137,7 +139,7 @@ def _persistence(facts: Facts) -> list[Finding]:
         text = "it could not rewrite its file of commands, which grows. Is its disk full, or its memory?"
         found.append(Finding("warning", "aof-rewrite", text))
     if facts.get("rdb_last_bgsave_status", "ok") != "ok":
-        text = "its last snapshot has failed: it may refuse jobs until one succeeds. Look at its log, its disk and its memory"
+        text = "its last snapshot has failed: it may refuse jobs until one succeeds. Look at its log and its disk"
         found.append(Finding("error", "snapshot", text))
     if int(facts.get("aof_enabled", 0)):
         fsync = facts.get("=appendfsync")
@@ -165,7 +167,7 @@ def _timeout(facts: Facts) -> list[Finding]:
     seconds = int(facts["=timeout"])
     if not seconds:
         return [Finding("ok", "timeout", "it keeps idle connections")]
-    text = f"it closes connections that are idle for {format_duration(seconds)} (timeout): they are made anew. CONFIG SET timeout 0"
+    text = f"it closes idle connections after {format_duration(seconds)} (timeout). CONFIG SET timeout 0"
     return [Finding("note", "timeout", text)]
 
 
