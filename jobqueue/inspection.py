@@ -142,7 +142,7 @@ class Inspection:
         """Look whether jobs are safe in the server, and whether all that is stored of queues fits together.
 
         Workers and producers may go on meanwhile: what moves gives no false alarm. A queue with a million jobs takes
-        about a minute, in calls of some milliseconds.
+        about half a minute, in calls of about a millisecond.
 
         Args:
             fix: whether to repair what is wrong. A repair is made in the call that has found it, loses no job and
