@@ -13,10 +13,12 @@ from jobqueue.health import Health, judge
 from jobqueue.job import JobState
 from jobqueue.names import check_name, may_begin_a_name
 from jobqueue.store import explain, inspect, jobs
+from jobqueue.store.audit import Progress, checkup
 from jobqueue.store.call import Call
 from jobqueue.store.connections import Connections
 from jobqueue.store.events import EventType, QueueEvent, gather_events
 from jobqueue.store.explain import Pending
+from jobqueue.store.findings import Checkup
 from jobqueue.store.following import Trouble, afollow, follow
 from jobqueue.store.inspect import overview, queue_names
 from jobqueue.store.keys import QueueKeys, queue_keys, registry
@@ -40,6 +42,10 @@ PAGES = 100
 
 def unheard(error: ServerError | None) -> None:
     """Say nothing of trouble."""
+
+
+def unwatched(queue: str, looked_at: int, total: int) -> None:
+    """Say nothing of how far an audit is."""
 
 
 class _Place(NamedTuple):
@@ -301,6 +307,48 @@ class Inspection:
         keys = self._keys(await self._anames() if queues is None else queues)
         for event in await self._connections.afollow(gather_events(keys, wanted, limit)):
             yield event
+
+    # -- examinations ------------------------------------------------------------------------------------------------
+
+    def doctor(
+        self,
+        fix: bool = False,
+        queue: str | None = None,
+        *,
+        progress: Progress = unwatched,
+    ) -> Checkup:
+        """Look whether jobs are safe in the server, and whether all that is stored of queues fits together.
+
+        Workers and producers may go on meanwhile: what moves gives no false alarm. A queue with a million jobs takes
+        about half a minute, in calls of about a millisecond.
+
+        Args:
+            fix: whether to repair what is wrong. A repair is made in the call that has found it, loses no job and
+                doubles none; what cannot be repaired safely is only reported.
+            queue: the only queue to look at; all of them if it is left out.
+            progress: is called with the name of a queue, how many entries were looked at, and how many there are.
+
+        Raises:
+            InvalidName: the name of the queue has characters that are not allowed.
+            ServerError: Redis refuses, or is not available.
+        """
+        prefix = self._prefix
+        name = None if queue is None else check_name(queue, "queue")
+        return self._connections.follow(checkup(prefix, registry(prefix), name, fix, progress))
+
+    async def adoctor(
+        self,
+        fix: bool = False,
+        queue: str | None = None,
+        *,
+        progress: Progress = unwatched,
+    ) -> Checkup:
+        """See ``doctor``."""
+        prefix = self._prefix
+        name = None if queue is None else check_name(queue, "queue")
+        return await self._connections.afollow(checkup(prefix, registry(prefix), name, fix, progress))
+
+    # -- parts -------------------------------------------------------------------------------------------------------
 
     def _follow(self, queues: Sequence[str] | None, timeout: float | None, trouble: Trouble) -> Generator[QueueEvent]:
         chosen = [keys.queue for keys in self._keys(queues or ())]

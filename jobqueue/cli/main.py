@@ -19,6 +19,7 @@ _COMMANDS = {
     "config": "Show the configuration, and where it comes from.",
     "demo": "See it work: run real jobs on the files of a folder.",
     "dev": "Run an application's worker for development, with a server if none is there.",
+    "doctor": "Look whether the server and the queues are sound, and repair them.",
     "enqueue": "Enqueue a job by the name of its task.",
     "events": "Show what has happened to jobs, or what happens.",
     "explain": "Say why a job does not run.",

@@ -55,6 +55,7 @@ def run_script(
     read: Callable[[Any], T],
     *,
     worker: str = "",
+    workers: Iterable[str] = (),
     rest: Iterable[Argument] = (),
 ) -> Call[T]:
     """Return the call of a script on a queue.
@@ -65,6 +66,7 @@ def run_script(
         args: its arguments, in the order of the header.
         read: how to read the reply.
         worker: whose inbox is meant, where the script has the key ``inbox``.
+        workers: whose inboxes are meant, where the script takes any number of them.
         rest: what follows the arguments, in groups.
     """
     if len(args) != len(script.args):
@@ -73,6 +75,7 @@ def run_script(
     if "inbox" in script.keys:
         place = script.keys.index("inbox")
         names = (*names[:place], keys.inbox(worker), *names[place + 1 :])
+    names = (*names, *map(keys.inbox, workers))
     return Call(script, names, (*args, *rest), read, script.repeatable)
 
 

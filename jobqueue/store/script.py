@@ -8,6 +8,7 @@ The header of a command is its contract, and the source of the names its body us
     @rest  NAME N TEXT             any number of groups of N further arguments, from ``ARGV[rest]`` on
     @flags allow-oom | no-writes   goes on when the memory is full | writes nothing
     @repeat safe                   sending it twice does no more than sending it once
+    @inboxes TEXT                  takes any number of inboxes beside the other keys: the body has them as ``inboxes``
     @error TEXT                    an error it may reply
     @returns TEXT ]]
     --@include NAME                lib/NAME.lua, which holds the one local function NAME
@@ -30,7 +31,7 @@ _INCLUDE = re.compile(r"^--@include (\w+)\n", re.MULTILINE)
 _TAG = re.compile(r"^@(\w+)(.*)$", re.MULTILINE)
 _KEY_USE = re.compile(r"\bkey\.(\w+)")
 _FLAGS = frozenset({"allow-oom", "no-writes"})
-_COMMAND_TAGS = ("key", "arg", "rest", "flags", "repeat", "error", "returns")
+_COMMAND_TAGS = ("key", "arg", "rest", "inboxes", "flags", "repeat", "error", "returns")
 _INCLUDE_TAGS = ("uses", "returns")
 
 
@@ -119,6 +120,8 @@ def assemble(name: str, texts: dict[str, str]) -> Script:
 
     names = ", ".join(f"{key} = KEYS[{index}]" for index, key in enumerate(keys, 1))
     preamble = [f"local key = {{{names}}}", "local now = ARGV[1]"]
+    if "inboxes" in tags:
+        preamble.append(f"local inboxes = {{unpack(KEYS, {len(keys) + 1})}}")
     for index, (arg, kind) in enumerate(args, 2):
         value = f"tonumber(ARGV[{index}])" if kind == "int" else f"ARGV[{index}]"
         preamble.append(f"local {arg} = {value}")

@@ -29,6 +29,7 @@ WRITING = {
     "HSETNX",
     "LPOP",
     "LPUSH",
+    "LREM",
     "LSET",
     "LTRIM",
     "RENAME",
@@ -55,6 +56,7 @@ READING = {
     "LRANGE",
     "SCARD",
     "SISMEMBER",
+    "SSCAN",
     "ZCARD",
     "ZCOUNT",
     "ZLEXCOUNT",
@@ -63,6 +65,7 @@ READING = {
     "ZRANGEBYSCORE",
     "ZREVRANGE",
     "ZREVRANGEBYLEX",
+    "ZSCAN",
     "ZSCORE",
 }
 OTHER = {"PUBLISH", "TIME"}

@@ -23,7 +23,7 @@ RUN = {
     "failed retry": "--dry-run", "failed export": "", "events": "", "stats": "", "schedule list": "",
     "schedule show": "s", "schedule pause": "s", "schedule run": "s", "schedule backfill": "s --from -2h -y",
     "schedule preview": "@daily", "task strike": "other", "workers list": "", "workers quiet": "--all",
-    "health": "-q default --min-workers 9", "config show": "",
+    "doctor": "", "health": "-q default --min-workers 9", "config show": "",
 }  # fmt: skip
 
 
