@@ -6,7 +6,7 @@ Priorities are turned round, so that the members of the backlog are in the order
 --@include join
 local function enlane(key, id, lane, priority, where)
   local number = redis.call('HINCRBY', key.meta, 'sequence', 1)
-  local offset = where == 'head' and -number or where == 'moved' and number - 100000000000000 or number
+  local offset = where == 'head' and -200000000000000 - number or where == 'moved' and number - 100000000000000 or number
   local place = lane .. '|' .. string.format('%07.0f%015.0f', 5000000 - priority, 500000000000000 + offset)
   redis.call('ZADD', key.backlog, 0, place .. '|' .. id)
   redis.call('HSET', key.places, id, place)
