@@ -24,7 +24,7 @@ from jobqueue.store.stats import KEPT, By, Stats, Times
 def command(jobs: JobQueue, by: By | None, since: float, queues: tuple[str, ...], as_json: bool) -> None:
     """Show how much was done, how long jobs waited, and how long they ran.
 
-    Workers report every ten seconds; what they measured in the last seconds before a crash is missing.
+    Workers report every two seconds; what they measured in the last seconds before a crash is missing.
     """
     if not 0 < since <= KEPT:
         raise click.BadParameter(

@@ -90,7 +90,7 @@ class Stats:
         queue: the queue.
         task: the task; None for all of the queue, ``*`` for those that were too many to be counted one by one.
         since: the beginning of the first minute that is counted.
-        until: the server's time when this was read. What workers have measured in the last ten seconds may be missing.
+        until: the server's time when this was read. What workers have measured in the last two seconds may be missing.
         outcomes: how many executions ended in each way.
         wait: from when jobs might have started until they did, of their first executions.
         run: how long executions took, however they ended.

@@ -15,7 +15,7 @@ from jobqueue.store.stats import Tally, measure
 from jobqueue.worker.log import WorkerLog
 from jobqueue.worker.loop import Loop
 
-EVERY = 10.0
+EVERY = 2.0
 """Seconds between two reports."""
 
 TOGETHER = 50
