@@ -53,6 +53,11 @@ class _Field(NamedTuple):
     most: int
     names: tuple[str, ...] = ()
 
+    @property
+    def article(self) -> str:
+        """What stands before its name."""
+        return "an" if self.name == "hour" else "a"
+
 
 _SECONDS = _Field("second", 0, 59)
 _MINUTES = _Field("minute", 0, 59)
@@ -271,6 +276,8 @@ def zone(name: str) -> tzinfo:
     """
     if not isinstance(name, str):
         raise InvalidOption(f"tz must be the name of a time zone, such as 'Europe/Paris', not {name!r}")
+    if name in ("localtime", "posixrules", "Factory"):
+        raise InvalidOption(f"time zone {name!r} is another one on each host: name the one that is meant")
     try:
         return UTC if name == "UTC" else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -329,7 +336,9 @@ def _range(text: str, place: int, match: re.Match[str], kind: _Field) -> Iterato
     if match["step"] is not None:
         step = int(match["step"])
         if not 1 <= step <= most:
-            raise _mistake(text, place + match.start("step"), f"the step of a {kind.name} is from 1 to {most}")
+            raise _mistake(
+                text, place + match.start("step"), f"the step of {kind.article} {kind.name} is from 1 to {most}"
+            )
     if match["first"] in "*?":
         if match["last"] is not None:
             raise _mistake(text, place, f"{match.group()!r}: a range has two numbers or names")
@@ -349,7 +358,7 @@ def _range(text: str, place: int, match: re.Match[str], kind: _Field) -> Iterato
 def _number(text: str, place: int, word: str, kind: _Field) -> int:
     if word.isdigit():
         if not kind.least <= int(word) <= kind.most:
-            raise _mistake(text, place, f"a {kind.name} is from {kind.least} to {kind.most}, not {word}")
+            raise _mistake(text, place, f"{kind.article} {kind.name} is from {kind.least} to {kind.most}, not {word}")
         return int(word)
     name = word.lower()[:3]
     full = [*calendar.month_name, *calendar.day_name]

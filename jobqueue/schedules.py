@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NoReturn, Protocol
 
 from jobqueue.cron import Cron
+from jobqueue.durations import seconds
 from jobqueue.errors import InvalidOption, QueueFull, ScheduleConflict, ScheduleNotFound, suggestion
 from jobqueue.handle import JobHandle, any_result
 from jobqueue.names import new_id
@@ -85,77 +86,85 @@ class Schedules:
         found: tuple[ScheduleInfo, ...] = await self._connections.afollow(self._list())
         return found
 
-    def get(self, schedule_id: str) -> ScheduleInfo:
+    def get(self, schedule_id: str, *, queue: str | None = None) -> ScheduleInfo:
         """Return a schedule.
+
+        Args:
+            schedule_id: its id.
+            queue: its queue; it need be said only if more than one has an active schedule of this id.
 
         Raises:
             ScheduleNotFound: there is none of this id; so in all methods below.
+            ScheduleConflict: more than one queue has one; so in all methods below.
         """
-        info: ScheduleInfo = self._connections.follow(self._get(schedule_id))
+        info: ScheduleInfo = self._connections.follow(self._get(schedule_id, queue))
         return info
 
-    async def aget(self, schedule_id: str) -> ScheduleInfo:
+    async def aget(self, schedule_id: str, *, queue: str | None = None) -> ScheduleInfo:
         """See ``get``."""
-        info: ScheduleInfo = await self._connections.afollow(self._get(schedule_id))
+        info: ScheduleInfo = await self._connections.afollow(self._get(schedule_id, queue))
         return info
 
-    def pause(self, schedule_id: str) -> bool:
+    def pause(self, schedule_id: str, *, queue: str | None = None) -> bool:
         """Let no slot fire until ``resume``; also if a schedule in code is deployed again.
 
         Returns:
             Whether it was active before.
         """
-        return bool(self._connections.follow(self._switch(schedule_id, "pause")) == "active")
+        return bool(self._connections.follow(self._switch(schedule_id, "pause", queue)) == "active")
 
-    async def apause(self, schedule_id: str) -> bool:
+    async def apause(self, schedule_id: str, *, queue: str | None = None) -> bool:
         """See ``pause``."""
-        return bool(await self._connections.afollow(self._switch(schedule_id, "pause")) == "active")
+        return bool(await self._connections.afollow(self._switch(schedule_id, "pause", queue)) == "active")
 
-    def resume(self, schedule_id: str) -> bool:
+    def resume(self, schedule_id: str, *, queue: str | None = None) -> bool:
         """Let slots fire again, from the next one on.
 
         Returns:
             Whether it was paused before.
         """
-        return bool(self._connections.follow(self._switch(schedule_id, "resume")) == "paused")
+        return bool(self._connections.follow(self._switch(schedule_id, "resume", queue)) == "paused")
 
-    async def aresume(self, schedule_id: str) -> bool:
+    async def aresume(self, schedule_id: str, *, queue: str | None = None) -> bool:
         """See ``resume``."""
-        return bool(await self._connections.afollow(self._switch(schedule_id, "resume")) == "paused")
+        return bool(await self._connections.afollow(self._switch(schedule_id, "resume", queue)) == "paused")
 
-    def remove(self, schedule_id: str) -> None:
+    def remove(self, schedule_id: str, *, queue: str | None = None) -> None:
         """Delete a schedule. Jobs that it has started stay.
 
         Raises:
             ScheduleConflict: it is in the code of an application, and would come back from there.
         """
-        self._connections.follow(self._switch(schedule_id, "remove"))
+        self._connections.follow(self._switch(schedule_id, "remove", queue))
 
-    async def aremove(self, schedule_id: str) -> None:
+    async def aremove(self, schedule_id: str, *, queue: str | None = None) -> None:
         """See ``remove``."""
-        await self._connections.afollow(self._switch(schedule_id, "remove"))
+        await self._connections.afollow(self._switch(schedule_id, "remove", queue))
 
-    def trigger(self, schedule_id: str) -> JobHandle[Any]:
+    def trigger(self, schedule_id: str, *, queue: str | None = None) -> JobHandle[Any]:
         """Start its job now, whatever its slots, its state and earlier jobs are.
 
         Raises:
             QueueFull: there is no room for the job.
         """
-        handle: JobHandle[Any] = self._connections.follow(self._trigger(schedule_id))
+        handle: JobHandle[Any] = self._connections.follow(self._trigger(schedule_id, queue))
         return handle
 
-    async def atrigger(self, schedule_id: str) -> JobHandle[Any]:
+    async def atrigger(self, schedule_id: str, *, queue: str | None = None) -> JobHandle[Any]:
         """See ``trigger``."""
-        handle: JobHandle[Any] = await self._connections.afollow(self._trigger(schedule_id))
+        handle: JobHandle[Any] = await self._connections.afollow(self._trigger(schedule_id, queue))
         return handle
 
-    def backfill(self, schedule_id: str, start: datetime, end: datetime) -> Sequence[JobHandle[Any]]:
+    def backfill(
+        self, schedule_id: str, start: datetime, end: datetime, *, queue: str | None = None
+    ) -> Sequence[JobHandle[Any]]:
         """Start the jobs of slots of the past. Those whose jobs are still kept are left out: nothing is done twice.
 
         Args:
             schedule_id: the schedule.
             start: the first time of a slot, with a time zone.
-            end: the last one.
+            end: the last one; the time of the server if it is later.
+            queue: see ``get``.
 
         Returns:
             Handles of the jobs that were started.
@@ -164,19 +173,27 @@ class Schedules:
             InvalidOption: there are more than ``BACKFILL_LIMIT`` slots.
             QueueFull: there is no room for all of the jobs.
         """
-        handles: Sequence[JobHandle[Any]] = self._connections.follow(self._backfill(schedule_id, start, end))
+        handles: Sequence[JobHandle[Any]] = self._connections.follow(self._backfill(schedule_id, start, end, queue))
         return handles
 
-    async def abackfill(self, schedule_id: str, start: datetime, end: datetime) -> Sequence[JobHandle[Any]]:
+    async def abackfill(
+        self, schedule_id: str, start: datetime, end: datetime, *, queue: str | None = None
+    ) -> Sequence[JobHandle[Any]]:
         """See ``backfill``."""
-        handles: Sequence[JobHandle[Any]] = await self._connections.afollow(self._backfill(schedule_id, start, end))
+        handles: Sequence[JobHandle[Any]] = await self._connections.afollow(
+            self._backfill(schedule_id, start, end, queue)
+        )
         return handles
 
     # What is done, once, for ordinary code and for asyncio.
 
     def _upsert(self, schedule_id: str, job: Draft[Any], when: Cron | Every | Schedule) -> Steps:
         keys, definition = definition_of(self._application, check_schedule_id(schedule_id), job, as_schedule(when))
-        _, pages = yield from self._pages(schedule_id, first=[enlist(registry(self._prefix), keys.queue)])
+        pages = yield from self._pages(schedule_id, first=[enlist(registry(self._prefix), keys.queue)])
+        if definition.schedule.slot_after(max(page.now for page in pages)) is None:
+            raise InvalidOption(
+                f"schedule {schedule_id!r} has no slot any more: its end is over, {definition.schedule.end}"
+            )
         elsewhere = [page.schedules[0] for page in pages if page.schedules and page.schedules[0].queue != keys.queue]
         for other in elsewhere:
             # First, so that at no moment both fire.
@@ -186,13 +203,15 @@ class Schedules:
         [became] = yield [schedules.put(keys, schedule_id, definition, "user")]
         if became == "declared":
             _conflict(schedule_id)
+        if any(other.state == "paused" for other in elsewhere):
+            yield [schedules.switch(keys, schedule_id, "pause")]
         [page] = yield [schedules.read(keys, schedule_id=schedule_id)]
         return page.schedules[0]
 
     def _pages(self, schedule_id: str, first: Iterable[Call[Any]] = ()) -> Steps:
         [*_, names] = yield [*first, queue_names(registry(self._prefix))]
         pages = yield [schedules.read(self._application.keys(name), schedule_id=schedule_id) for name in names]
-        return names, pages
+        return pages
 
     def _list(self) -> Steps:
         found: list[ScheduleInfo] = []
@@ -207,34 +226,45 @@ class Schedules:
         last = datetime.max.replace(tzinfo=UTC)
         return tuple(sorted(unique.values(), key=lambda info: (info.next_at or last, info.id)))
 
-    def _get(self, schedule_id: str) -> Steps:
-        _, pages = yield from self._pages(schedule_id)
-        found = [page.schedules[0] for page in pages if page.schedules]
+    def _get(self, schedule_id: str, queue: str | None) -> Steps:
+        info, _ = yield from self._find(schedule_id, queue)
+        return info
+
+    def _find(self, schedule_id: str, queue: str | None) -> Steps:
+        """Find a schedule, and the time of its server."""
+        pages = yield from self._pages(schedule_id)
+        found = [(page.schedules[0], page.now) for page in pages if page.schedules]
+        found = [each for each in found if queue in (None, each[0].queue)]
+        # What is retired gives way: its task may have another queue by now.
+        found = [each for each in found if each[0].state != "retired"] or found
         if not found:
             known = yield from self._list()
-            raise ScheduleNotFound(
-                f"there is no schedule {schedule_id!r}{suggestion(schedule_id, [info.id for info in known])}"
-            )
+            where = "" if queue is None else f" in queue {queue!r}"
+            hint = suggestion(schedule_id, [info.id for info in known])
+            raise ScheduleNotFound(f"there is no schedule {schedule_id!r}{where}{hint}")
+        if len(found) > 1:
+            queues = " and ".join(info.queue for info, _ in found)
+            raise ScheduleConflict(f"queues {queues} have a schedule {schedule_id!r} each: name the queue")
         return found[0]
 
-    def _switch(self, schedule_id: str, verb: Literal["pause", "resume", "remove"]) -> Steps:
-        info = yield from self._get(schedule_id)
+    def _switch(self, schedule_id: str, verb: Literal["pause", "resume", "remove"], queue: str | None) -> Steps:
+        info = yield from self._get(schedule_id, queue)
         [state] = yield [schedules.switch(self._application.keys(info.queue), schedule_id, verb)]
         if state == "declared":
             _conflict(schedule_id)
         return state
 
-    def _trigger(self, schedule_id: str) -> Steps:
-        info = yield from self._get(schedule_id)
+    def _trigger(self, schedule_id: str, queue: str | None) -> Steps:
+        info = yield from self._get(schedule_id, queue)
         [handle] = yield from self._extra(info, "triggered", [(f"{schedule_id}:{new_id()}", None)])
         return handle
 
-    def _backfill(self, schedule_id: str, start: datetime, end: datetime) -> Steps:
+    def _backfill(self, schedule_id: str, start: datetime, end: datetime, queue: str | None) -> Steps:
         for name, value in (("start", start), ("end", end)):
             if not isinstance(value, datetime) or value.tzinfo is None:
                 raise InvalidOption(f"{name}= of backfill must be a datetime with a time zone, not {value!r}")
-        info = yield from self._get(schedule_id)
-        slots = slots_within(info.schedule, start, end)
+        info, now = yield from self._find(schedule_id, queue)
+        slots = slots_within(info.schedule, start, min(end, now))
         return (yield from self._extra(info, "backfilled", [(slot_id(schedule_id, slot), slot) for slot in slots]))
 
     def _extra(
@@ -243,7 +273,7 @@ class Schedules:
         kind: Literal["triggered", "backfilled"],
         wanted: Sequence[tuple[str, datetime | None]],
     ) -> Steps:
-        keys, template = self._application.keys(info.queue), info.definition.template
+        keys, template = self._application.keys(info.queue), info.understood.template
         handles: list[JobHandle[Any]] = []
         for start in range(0, len(wanted), _PART):
             part = wanted[start : start + _PART]
@@ -292,6 +322,12 @@ def definition_of(
         "an id: each slot has one of its own": job.id is not None,
         "a time: the schedule has it; jitter= delays the job of a slot": job.due is not None,
         "dependencies: they would have ended at the second slot": steering is not None and bool(steering.after),
+        "a deduplication beside a rule for overlap: choose one of them": steering is not None
+        and steering.dedup is not None
+        and schedule.overlap != "allow",
+        "an expiry within the jitter: it would be over before the job is due": steering is not None
+        and isinstance(steering.expires, float)
+        and steering.expires <= seconds(schedule.jitter, "jitter"),
         "a task that gathers (aggregate)": steering is not None and steering.gathering is not None,
     }
     for what, found in refused.items():

@@ -176,6 +176,8 @@ def schedule_problems(space: Keyspace) -> list[str]:
         found.append(f"schedules and how they stand differ: {set(space['schedules']) ^ set(space['firings'])}")
     if set(space["fired"]) - set(space["schedules"]):
         found.append(f"slots of schedules that are gone: {set(space['fired']) - set(space['schedules'])}")
+    if set(space["outstanding"]) - set(space["schedules"]):
+        found.append(f"jobs of schedules that are gone: {set(space['outstanding']) - set(space['schedules'])}")
     active = {name for name, head in space["firings"].items() if head.startswith("active ")}
     if set(space["upcoming"]) != active:
         found.append(f"not each active schedule has a next slot: {set(space['upcoming']) ^ active}")

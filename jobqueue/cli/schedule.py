@@ -35,9 +35,12 @@ class MissedSlots(click.ParamType[Any]):
         """Return it."""
         if value in ("skip", "last"):
             return cast(Missed, value)
-        if not value.isdigit():
+        if not value.isdecimal():
             self.fail(f"{value!r} is not skip, last or a number", param, ctx)
         return int(value)
+
+
+queue_option = click.option("-q", "--queue", help="Its queue, if more than one has a schedule of this id.")
 
 
 @click.group("schedule", cls=Group)
@@ -62,7 +65,7 @@ def list_schedules(jobs: JobQueue, as_json: bool) -> None:
             info.id,
             info.queue,
             info.task,
-            str(info.schedule.trigger),
+            "?" if info.problem else str(info.schedule.trigger),
             _state(info),
             _next(info),
             ago(info.slots[-1].at) if info.slots else "-",
@@ -74,11 +77,12 @@ def list_schedules(jobs: JobQueue, as_json: bool) -> None:
 
 @command.command("show", short_help="Show everything about a schedule.")
 @click.argument("schedule_id", metavar="ID")
+@queue_option
 @json_option
 @connected
-def show_schedule(jobs: JobQueue, schedule_id: str, as_json: bool) -> None:
+def show_schedule(jobs: JobQueue, schedule_id: str, queue: str | None, as_json: bool) -> None:
     """Show everything about a schedule: what it starts, when, and what became of its latest slots."""
-    info = jobs.schedules.get(schedule_id)
+    info = jobs.schedules.get(schedule_id, queue=queue)
     keys = jobs.keys(info.queue)
     slots = list(reversed(info.slots))[:SLOTS_SHOWN]
     found = iter(jobs.connections.run_many([show(keys, slot.job) for slot in slots if slot.job]))
@@ -100,6 +104,9 @@ def show_schedule(jobs: JobQueue, schedule_id: str, as_json: bool) -> None:
             }
         )
         return
+    if info.problem:
+        print_facts({"id": info.id, "state": _state(info), "queue": info.queue, "problem": info.problem})
+        return
     schedule = info.schedule
     print_facts(
         {
@@ -117,7 +124,7 @@ def show_schedule(jobs: JobQueue, schedule_id: str, as_json: bool) -> None:
             "task": info.task,
             "queue": info.queue,
             "arguments": to_json(dict(info.args)).decode(),
-            "steering": info.definition.template.steering,
+            "steering": info.understood.template.steering,
             "fired": str(info.fired),
         }
     )
@@ -197,29 +204,44 @@ def add(
 
 @command.command("pause", short_help="Let no slot of a schedule fire.")
 @click.argument("schedule_id", metavar="ID")
+@queue_option
 @json_option
 @connected
-def pause(jobs: JobQueue, schedule_id: str, as_json: bool) -> None:
+def pause(jobs: JobQueue, schedule_id: str, queue: str | None, as_json: bool) -> None:
     """Let no slot of a schedule fire until it is resumed."""
-    _report(schedule_id, "paused", jobs.schedules.pause(schedule_id), jobs.schedules.get(schedule_id), as_json)
+    _report(
+        schedule_id,
+        "paused",
+        jobs.schedules.pause(schedule_id, queue=queue),
+        jobs.schedules.get(schedule_id, queue=queue),
+        as_json,
+    )
 
 
 @command.command("resume", short_help="Let its slots fire again.")
 @click.argument("schedule_id", metavar="ID")
+@queue_option
 @json_option
 @connected
-def resume(jobs: JobQueue, schedule_id: str, as_json: bool) -> None:
+def resume(jobs: JobQueue, schedule_id: str, queue: str | None, as_json: bool) -> None:
     """Let the slots of a paused schedule fire again, from the next one on."""
-    _report(schedule_id, "active", jobs.schedules.resume(schedule_id), jobs.schedules.get(schedule_id), as_json)
+    _report(
+        schedule_id,
+        "active",
+        jobs.schedules.resume(schedule_id, queue=queue),
+        jobs.schedules.get(schedule_id, queue=queue),
+        as_json,
+    )
 
 
 @command.command("run")
 @click.argument("schedule_id", metavar="ID")
+@queue_option
 @json_option
 @connected
-def run(jobs: JobQueue, schedule_id: str, as_json: bool) -> None:
+def run(jobs: JobQueue, schedule_id: str, queue: str | None, as_json: bool) -> None:
     """Start the job of a schedule now. Its slots stay as they are."""
-    handle = jobs.schedules.trigger(schedule_id)
+    handle = jobs.schedules.trigger(schedule_id, queue=queue)
     if as_json:
         print_json({"id": handle.id, "queue": handle.queue, "schedule": schedule_id})
     else:
@@ -229,14 +251,15 @@ def run(jobs: JobQueue, schedule_id: str, as_json: bool) -> None:
 @command.command("remove", short_help="Delete a schedule.")
 @click.argument("schedule_id", metavar="ID")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@queue_option
 @json_option
 @connected
-def remove(jobs: JobQueue, schedule_id: str, yes: bool, as_json: bool) -> None:
+def remove(jobs: JobQueue, schedule_id: str, yes: bool, queue: str | None, as_json: bool) -> None:
     """Delete a schedule. Jobs that it has started stay."""
-    jobs.schedules.get(schedule_id)
+    jobs.schedules.get(schedule_id, queue=queue)
     if not yes:
         agree(f"Delete schedule {schedule_id}?", "nothing was removed")
-    jobs.schedules.remove(schedule_id)
+    jobs.schedules.remove(schedule_id, queue=queue)
     if as_json:
         print_json({"id": schedule_id, "state": "removed"})
     else:
@@ -267,17 +290,20 @@ def preview(expression: str, tz: str, count: int, start: datetime | None, as_jso
 @click.option("--from", "start", type=Moment(), required=True, help="The first time of a slot: 2026-11-01, -7d.")
 @click.option("--to", "end", type=Moment(), default="now", show_default=True, help="The last one.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@queue_option
 @json_option
 @connected
-def backfill(jobs: JobQueue, schedule_id: str, start: datetime, end: datetime, yes: bool, as_json: bool) -> None:
+def backfill(
+    jobs: JobQueue, schedule_id: str, start: datetime, end: datetime, yes: bool, queue: str | None, as_json: bool
+) -> None:
     """Start the jobs of slots of the past. Slots whose jobs are still kept are left out: it can be repeated."""
-    info = jobs.schedules.get(schedule_id)
+    info = jobs.schedules.get(schedule_id, queue=queue)
     count = len(slots_within(info.schedule, start, end))
     if not count:
         raise InvalidOption(f"schedule {schedule_id} has no slots from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
     if not yes:
         agree(f"Start the jobs of {count} slot{'s' if count > 1 else ''} of {schedule_id}?", "nothing was started")
-    handles = jobs.schedules.backfill(schedule_id, start, end)
+    handles = jobs.schedules.backfill(schedule_id, start, end, queue=queue)
     if as_json:
         print_json({"id": schedule_id, "slots": count, "started": [handle.id for handle in handles]})
     else:
@@ -287,9 +313,9 @@ def backfill(jobs: JobQueue, schedule_id: str, start: datetime, end: datetime, y
 
 def schedule_members(info: ScheduleInfo) -> Mapping[str, Any]:
     """Return a schedule as it is shown in JSON."""
-    schedule = info.schedule
-    cron = schedule.trigger if isinstance(schedule.trigger, Cron) else None
-    every = schedule.trigger if isinstance(schedule.trigger, Every) else None
+    schedule = None if info.problem else info.schedule
+    cron = schedule.trigger if schedule and isinstance(schedule.trigger, Cron) else None
+    every = schedule.trigger if schedule and isinstance(schedule.trigger, Every) else None
     return {
         "id": info.id,
         "queue": info.queue,
@@ -298,16 +324,17 @@ def schedule_members(info: ScheduleInfo) -> Mapping[str, Any]:
         "cron": cron and cron.expression,
         "tz": cron and cron.tz,
         "every_seconds": every and every.milliseconds / 1000,
-        "start": schedule.start,
-        "end": schedule.end,
-        "limit": schedule.limit,
-        "jitter_seconds": schedule.jitter,
-        "missed": schedule.missed,
-        "overlap": schedule.overlap,
+        "start": schedule and schedule.start,
+        "end": schedule and schedule.end,
+        "limit": schedule and schedule.limit,
+        "jitter_seconds": schedule and schedule.jitter,
+        "missed": schedule and schedule.missed,
+        "overlap": schedule and schedule.overlap,
         "source": info.source,
         "state": info.state,
         "next_at": info.next_at,
         "fired": info.fired,
+        "problem": info.problem or None,
     }
 
 

@@ -60,7 +60,7 @@ PLACES = (
         "deadlines",
     ),
     *("expiring", "cancelling", "waiters", "fingerprints", "keyed", "slots", "ring", "closed", "gated", "dedup"),
-    *("edges", "schedules", "firings", "fired", "upcoming"),
+    *("edges", "schedules", "firings", "fired", "outstanding", "upcoming"),
 )
 """What is looked at, in this order."""
 

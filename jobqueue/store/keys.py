@@ -67,8 +67,9 @@ KEYS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "schedules": ("hash", "schedule -> what it starts, and when"),
         "firings": ("hash", "schedule -> state, source, revision, revision of its times, slots fired, done up to"),
         "fired": ("hash", "schedule -> what became of its latest slots"),
+        "outstanding": ("hash", "schedule -> its latest jobs, of which some may not have ended"),
         "upcoming": ("zset", "active schedules by the time of their next slot"),
-        "declaring": ("hash", "worker id -> the schedules that its code declares"),
+        "declaring": ("hash", "worker id -> the schedules that its code declares, with their revisions"),
         # Workers.
         "workers": ("zset", "worker ids by the end of their lease; -1 while they are being reaped"),
         "worker_info": ("hash", "worker id -> host, process, what it does"),

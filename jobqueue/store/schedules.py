@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic_core import from_json, to_json
 
+from jobqueue.errors import InvalidSchedule
 from jobqueue.job import Specification, moment, of_slot
 from jobqueue.schedule import Schedule, milliseconds, slot_id
 from jobqueue.store.call import Call, run_script
@@ -16,6 +17,9 @@ from jobqueue.store.script import script
 
 ScheduleState = Literal["active", "paused", "ended", "retired"]
 """How a schedule stands: it has ended after its end or limit, and is retired when no code declares it any more."""
+
+LATE = "changed", "retired"
+"""What ``fire`` replies if there is nothing to be done any more."""
 
 BATCH = 20
 """How many due schedules are read at once."""
@@ -54,6 +58,11 @@ class Definition:
         """Return the text that is stored."""
         members = {"specification": self.template.specification.decode(), "steering": self.template.steering}
         return to_json({**self.schedule.to_wire(), **members})
+
+    @property
+    def revision(self) -> str:
+        """A short text that changes with it."""
+        return _revision(self.to_wire())
 
     @classmethod
     def from_wire(cls, text: bytes) -> "Definition":
@@ -129,8 +138,9 @@ class Slot:
     """What became of a slot.
 
     Attributes:
-        kind: ``"fired"``; ``"duplicate"`` if another job stood for its job; ``"skipped"`` if earlier jobs had not
-            ended; ``"missed"`` for one or more that nobody was there for; ``"triggered"`` and ``"backfilled"`` by hand.
+        kind: ``"fired"``; ``"existed"`` if its job was there already, by a backfill; ``"duplicate"`` if another job
+            stood for its job; ``"skipped"`` if earlier jobs had not ended; ``"missed"`` for one or more that nobody was
+            there for; ``"triggered"`` and ``"backfilled"`` by hand.
         at: the time of the slot.
         handled_at: when it was dealt with.
         job: the job that it started, that stands for it, or is in its way; empty if it was missed.
@@ -153,11 +163,11 @@ class ScheduleInfo:
         source: whether it is declared in ``"code"``, or was put by a ``"user"``.
         task: the name of the task that it starts.
         args: the arguments as JSON values.
-        schedule: when.
         next_at: the next slot; None if there is none, or it is paused. One of the past if no worker was there for it.
         fired: how many slots have fired.
         slots: what became of the latest slots, the oldest first.
-        definition: what a slot starts, and when.
+        definition: what a slot starts, and when; None if it cannot be understood here.
+        problem: why it cannot be understood here: a newer version may have put it, or a time zone is missing.
     """
 
     id: str
@@ -166,11 +176,33 @@ class ScheduleInfo:
     source: Literal["code", "user"]
     task: str
     args: Mapping[str, Any]
-    schedule: Schedule
     next_at: datetime | None
     fired: int
     slots: tuple[Slot, ...]
-    definition: Definition
+    definition: Definition | None
+    problem: str = ""
+
+    @property
+    def schedule(self) -> Schedule:
+        """When it fires.
+
+        Raises:
+            InvalidSchedule: it cannot be understood here; ``problem`` says why.
+        """
+        return self.understood.schedule
+
+    @property
+    def understood(self) -> Definition:
+        """What a slot starts, and when.
+
+        Raises:
+            InvalidSchedule: it cannot be understood here; ``problem`` says why.
+        """
+        if self.definition is None:
+            raise InvalidSchedule(
+                f"schedule {self.id!r} cannot be understood here: {self.problem}. It can be paused and removed"
+            )
+        return self.definition
 
 
 class SchedulePage(NamedTuple):
@@ -187,12 +219,26 @@ class SchedulePage(NamedTuple):
     schedules: tuple[ScheduleInfo, ...]
 
 
+class Declared(NamedTuple):
+    """The reply to ``declare``.
+
+    Attributes:
+        cursor: for the next call; ``"0"`` when all schedules have been looked at.
+        retired: those that have been retired.
+        stale: those of the worker that are to be put again.
+    """
+
+    cursor: str
+    retired: tuple[str, ...]
+    stale: tuple[str, ...]
+
+
 class Fired(NamedTuple):
     """The reply to ``fire`` and ``fire_extra``.
 
     Attributes:
         kind: what became of the slot, see ``Slot``; ``"none"`` if none was to fire, ``"changed"`` if somebody else was
-            first, ``"existed"`` if its job was there already, ``"missing"``, or ``"full"``.
+            first, ``"retired"``, ``"missing"``, or ``"full"``.
         job: the job that it started, or that stands for it.
         head: how the schedule stands then, as it is stored.
     """
@@ -215,21 +261,32 @@ def switch(keys: QueueKeys, schedule_id: str, verb: Literal["pause", "resume", "
     return run_script(script("switch_schedule"), keys, (schedule_id, verb), bytes.decode)
 
 
-def declare(keys: QueueKeys, worker: str, cursor: str, names: Iterable[str]) -> Call[tuple[str, tuple[str, ...]]]:
-    """Say which schedules the code of a worker declares; the reply is a cursor, and which have been retired.
+def declare(keys: QueueKeys, worker: str, cursor: str, definitions: Mapping[str, Definition]) -> Call[Declared]:
+    """Say which schedules the code of a worker declares.
 
     Args:
         keys: the queue.
         worker: the id of the worker.
         cursor: ``"0"``, then that of the last reply until it is ``"0"``.
-        names: the ids of the schedules.
+        definitions: the schedules, by their ids.
     """
-    return run_script(script("declare_schedules"), keys, (worker, cursor), _declared, rest=names)
+    rest = [word for name, definition in definitions.items() for word in (name, definition.revision)]
+    return run_script(script("declare_schedules"), keys, (worker, cursor), _declared, rest=rest)
 
 
-def due(keys: QueueKeys) -> Call[DueSchedules]:
-    """Read the schedules that have a slot now, or are new."""
-    return run_script(script("due_schedules"), keys, (BATCH,), _due)
+def retire(keys: QueueKeys, names: Iterable[str]) -> Call[tuple[str, ...]]:
+    """Retire schedules of code that are in another queue now; the reply is which have been: those of no live worker."""
+    return run_script(script("retire_schedules"), keys, (), _names, rest=names)
+
+
+def due(keys: QueueKeys, offset: int = 0) -> Call[DueSchedules]:
+    """Read some of the schedules that have a slot now, or are new.
+
+    Args:
+        keys: the queue.
+        offset: how many of those that come first are left out.
+    """
+    return run_script(script("due_schedules"), keys, (offset, BATCH), _due)
 
 
 def read(keys: QueueKeys, *, schedule_id: str = "", cursor: str = "0") -> Call[SchedulePage]:
@@ -311,9 +368,13 @@ def _text(value: datetime | None) -> str:
     return "" if value is None else str(milliseconds(value))
 
 
-def _declared(reply: Any) -> tuple[str, tuple[str, ...]]:
-    cursor, retired = reply
-    return cursor.decode(), tuple(name.decode() for name in retired)
+def _names(reply: Any) -> tuple[str, ...]:
+    return tuple(name.decode() for name in reply)
+
+
+def _declared(reply: Any) -> Declared:
+    cursor, retired, stale = reply
+    return Declared(cursor.decode(), _names(retired), _names(stale))
 
 
 def _due(reply: Any) -> DueSchedules:
@@ -337,21 +398,30 @@ def _page(queue: str, reply: Any) -> SchedulePage:
 
 
 def _info(queue: str, name: bytes, text: bytes, head_text: bytes, slots: bytes) -> ScheduleInfo:
-    definition, head = Definition.from_wire(text), Head.parse(head_text)
-    job = Specification.parse(definition.template.specification)
-    active = head.state == "active"
+    head = Head.parse(head_text)
+    definition, task, args, problem = None, "", {}, ""
+    try:
+        definition = Definition.from_wire(text)
+        job = Specification.parse(definition.template.specification)
+    except ValueError as error:
+        # It is shown all the same, and can be paused and removed.
+        definition, problem = None, str(error)
+    else:
+        task, args = job.task, dict(job.args)
+    schedule = None if definition is None else definition.schedule
+    active = head.state == "active" and schedule is not None
     return ScheduleInfo(
         id=name.decode(),
         queue=queue,
         state=head.state,
         source=head.source,
-        task=job.task,
-        args=job.args,
-        schedule=definition.schedule,
-        next_at=definition.schedule.slot_after(head.since) if active else None,
+        task=task,
+        args=args,
+        next_at=schedule.slot_after(head.since) if active and schedule is not None else None,
         fired=head.fired,
         slots=tuple(_slot(line) for line in slots.decode().splitlines()),
         definition=definition,
+        problem=problem,
     )
 
 

@@ -221,9 +221,7 @@ class Engine:
         await start_up(self._jobs)
         self._started_up = True
         await self._membership.join()
-        for keys in self._queues:
-            if declared := self._jobs.declarations.of_worker(keys.queue):
-                await self._client.run(declare(keys, declared))
+        await self._declare_limits()
         for loop in self._loops:
             loop.start()
         self._watchdog.start()
@@ -236,6 +234,11 @@ class Engine:
                 self._log.evicts(where, policy)
         except ServerError:
             pass  # it does not say, or not to us
+
+    async def _declare_limits(self) -> None:
+        for keys in self._queues:
+            if declared := self._jobs.declarations.of_worker(keys.queue):
+                await self._client.run(declare(keys, declared))
 
     async def drained(self) -> None:
         """Return when no job is waiting or running here, and none was enqueued, due or parked meanwhile."""
@@ -383,6 +386,7 @@ class Engine:
         await asyncio.gather(*(consumer.suspend() for consumer in self._consumers.values()))
         try:
             old = await self._membership.rejoin()
+            await self._declare_limits()  # the server may have been emptied
             self._log.lease_lost(old, self._membership.id, len(running))
         except ServerError as error:
             self._log.server_trouble(error)  # the next heartbeat finds no lease, and this is tried again

@@ -1,13 +1,14 @@
 """Starts the jobs of schedules when their slots have come."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from jobqueue.schedule import plan
 from jobqueue.store.client import AsyncClient
-from jobqueue.store.keys import QueueKeys
-from jobqueue.store.schedules import BATCH, Definition, Due, Head, declare, due, fire, put
+from jobqueue.store.inspect import queue_names
+from jobqueue.store.keys import QueueKeys, queue_keys, registry
+from jobqueue.store.schedules import BATCH, LATE, Definition, Due, Head, declare, due, fire, put, retire
 from jobqueue.worker.log import WorkerLog
 from jobqueue.worker.loop import Loop
 
@@ -19,6 +20,9 @@ TELL_EVERY = 60.0
 
 AGAIN = 1.0
 """Seconds until a slot is tried again for whose job the queue had no room."""
+
+MOST_PAGES = 50
+"""How many pages of due schedules are worked off before other queues have their turn."""
 
 
 class Scheduler(Loop):
@@ -47,7 +51,9 @@ class Scheduler(Loop):
         self._client = client
         self._told_as = ""
         self._tell_at = 0.0
+        # Of what was complained of already.
         self._unreadable: set[tuple[str, bytes]] = set()
+        self._refused: set[tuple[str, str]] = set()
 
     async def tick(self) -> float:
         """Fire what is due."""
@@ -56,41 +62,65 @@ class Scheduler(Loop):
             await self._tell(worker)
             self._tell_at = clock.time() + TELL_EVERY
         wait = IDLE
-        for keys, reply in zip(
-            self._declared, await self._client.run_many([due(keys) for keys in self._declared]), strict=True
-        ):
-            for each in reply.due:
-                wait = min(wait, await self._fire(keys, each, reply.now))
-            if reply.next is not None:
-                wait = min(wait, reply.next)
-            if len(reply.due) == BATCH:
-                wait = 0.0
+        for keys in self._declared:
+            wait = min(wait, await self._fire_all(keys))
         return min(wait, self._tell_at - clock.time())
 
     async def _tell(self, worker: str) -> None:
-        """Say what the code declares. The names come first: what they name is retired by nobody."""
+        """Say what the code declares. The names come first: what they name is retired by nobody.
+
+        What is in the server stays as the latest process to start has put it, until no other has it so any more.
+        """
         for keys, definitions in self._declared.items():
-            cursor = "0"
+            cursor, again = "0", set[str]() if self._told_as else set(definitions)
             while True:
-                cursor, retired = await self._client.run(declare(keys, worker, cursor, definitions))
-                for name in retired:
-                    self._log.schedule_retired(keys.queue, name)
-                if cursor == "0":
+                reply = await self._client.run(declare(keys, worker, cursor, definitions))
+                again.update(reply.stale)
+                self._retired(keys, reply.retired)
+                if (cursor := reply.cursor) == "0":
                     break
-            if self._told_as != worker:
-                for name, definition in definitions.items():
-                    await self._client.run(put(keys, name, definition, "code"))
+            for name in again:
+                await self._client.run(put(keys, name, definitions[name], "code"))
+            if definitions:
+                # A task may have been given another queue.
+                names = await self._client.run(queue_names(registry(keys.prefix)))
+                others = [queue_keys(keys.prefix, name) for name in names if name != keys.queue]
+                for other, retired in zip(
+                    others, await self._client.run_many([retire(other, definitions) for other in others]), strict=True
+                ):
+                    self._retired(other, retired)
         self._told_as = worker
 
-    async def _fire(self, keys: QueueKeys, found: Due, now: datetime) -> float:
-        """Fire the slots of a schedule, and return the seconds until it is to be looked at again."""
+    def _retired(self, keys: QueueKeys, names: Sequence[str]) -> None:
+        for name in names:
+            self._log.schedule_retired(keys.queue, name)
+
+    async def _fire_all(self, keys: QueueKeys) -> float:
+        """Fire what is due in a queue, and return the seconds until it is to be looked at again."""
+        wait, left = IDLE, 0
+        for _ in range(MOST_PAGES):
+            reply = await self._client.run(due(keys, left))
+            for each in reply.due:
+                seconds = await self._fire(keys, each, reply.now)
+                if seconds is None:
+                    left += 1  # it stays at the front, and others are behind it
+                else:
+                    wait = min(wait, seconds)
+            if reply.next is not None:
+                wait = min(wait, reply.next)
+            if len(reply.due) < BATCH:
+                return wait
+        return 0.0
+
+    async def _fire(self, keys: QueueKeys, found: Due, now: datetime) -> float | None:
+        """Fire the slots of a schedule; return the seconds until it is due again, or None if it is left to others."""
         try:
             definition = Definition.from_wire(found.definition)
         except ValueError as error:
             if (found.id, found.definition) not in self._unreadable:
                 self._unreadable.add((found.id, found.definition))
                 self._log.schedule_unreadable(keys.queue, found.id, error)
-            return IDLE
+            return None
         what = plan(definition.schedule, found.head.since, found.head.fired, now)
         steps: list[tuple[datetime | None, datetime, datetime | None]]
         if what.slots:
@@ -101,11 +131,16 @@ class Scheduler(Loop):
             missed = what.missed if number == 0 else None
             call = fire(keys, found, definition, slot=slot, since=since, next=following, missed=missed)
             reply = await self._client.run(call)
-            if reply.kind == "changed":
-                return 0.0  # another scheduler was faster
+            if reply.kind in LATE:
+                if reply.kind == "retired":
+                    self._retired(keys, [found.id])
+                return 0.0  # another scheduler was faster, or it is over
             if reply.kind == "full":
-                self._log.slot_refused(keys.queue, found.id)
+                if (keys.queue, found.id) not in self._refused:
+                    self._log.slot_refused(keys.queue, found.id)
+                self._refused.add((keys.queue, found.id))
                 return AGAIN
+            self._refused.discard((keys.queue, found.id))
             if reply.kind == "skipped":
                 self._log.slot_skipped(keys.queue, found.id, reply.job)
             found = found._replace(head=Head.parse(reply.head))

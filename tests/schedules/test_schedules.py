@@ -7,6 +7,7 @@ import pytest
 from jobqueue import (
     Aggregate,
     Cron,
+    Dedup,
     Every,
     InvalidArguments,
     InvalidOption,
@@ -20,9 +21,10 @@ from jobqueue import (
     UnknownOption,
 )
 from jobqueue.outcome import Interrupted
-from jobqueue.store.claims import reap
+from jobqueue.store.claims import reap, register
 from jobqueue.worker import scheduler as scheduler_module
 
+MARTIAN = '{"specification":"{\\"task\\":\\"report\\"}","steering":"","cron":"* * * * *","tz":"Mars/Base"}'
 START = datetime(2026, 11, 21, 8, tzinfo=UTC)
 
 
@@ -259,6 +261,8 @@ async def test_backfill_starts_the_slots_of_the_past_that_have_no_job(jobs, repo
     assert handles[0].info().slot == at("07:40")
     assert jobs.schedules.backfill("report", at("07:40"), at("08:10")) == []
     assert kinds(jobs) == ["fired", "backfilled", "backfilled", "backfilled"]
+    # Slots of the future are left to their time.
+    assert [handle.id for handle in jobs.schedules.backfill("report", at("08:10"), at("09:00"))] == []
     with pytest.raises(InvalidOption, match="more than 10,000 slots"):
         jobs.schedules.backfill("report", at("08:00") - timedelta(days=365), at("08:10"))
     with pytest.raises(InvalidOption, match="start= of backfill"):
@@ -279,6 +283,83 @@ async def test_a_queue_without_room_gets_its_slot_later(jobs, report, schedulers
     travel.by(1)
     await scheduler.tick()
     assert ids(jobs) == ["report:20261121T080100Z"]
+
+
+@pytest.mark.parametrize("overlap", ["skip", "queue_one", "cancel_running"])
+async def test_a_job_that_runs_for_longer_than_the_history_is_long_is_not_overlapped(
+    jobs, report, schedulers, travel, counter, overlap
+):
+    jobs.schedules.upsert("report", report.draft(), Schedule(Every(minutes=1), overlap=overlap))
+    scheduler, desk = await schedulers.of(jobs), counter(jobs)
+    travel.by(60)
+    await scheduler.tick()
+    [first] = desk.claim().jobs
+    for _ in range(60):
+        travel.by(60)
+        await scheduler.tick()
+        assert ids(jobs) == [], "it would start beside the first"
+    desk.complete(first)
+    assert len(ids(jobs)) == (0 if overlap == "skip" else 1)
+
+
+async def test_no_job_is_called_off_for_a_slot_that_has_no_room(jobs, report, schedulers, travel, counter):
+    jobs.schedules.upsert("report", report.draft(), Schedule(Every(minutes=1), overlap="cancel_running"))
+    scheduler, desk = await schedulers.of(jobs), counter(jobs)
+    travel.by(60)
+    await scheduler.tick()
+    [first] = desk.claim().jobs
+    report.enqueue()
+    jobs.queue("default").limit(max_size=1)
+    travel.by(60)
+    await scheduler.tick()
+    assert not jobs.job("default", first.id).info().cancelling
+
+
+async def test_many_that_cannot_go_on_keep_nobody_from_its_slot(jobs, report, schedulers, travel, caplog):
+    jobs.limits("default", each_key=Limits(max_size=1))
+    report.using(key="full").enqueue()
+    client = jobs.connections.sync_client()
+    for number in range(25):
+        jobs.schedules.upsert(f"a{number:02}", report.using(key="full").draft(), Every(minutes=1))
+        jobs.schedules.upsert(f"b{number:02}", report.draft(), Every(minutes=1))
+        client.redis.hset(jobs.keys("default")["schedules"], f"b{number:02}", '{"lunar":1}')
+    jobs.schedules.upsert("report", report.draft(), Every(minutes=1))
+    scheduler = await schedulers.of(jobs)
+    for count in (1, 2):
+        travel.by(60)
+        assert await scheduler.tick() == pytest.approx(scheduler_module.AGAIN, abs=0.5)
+        assert len([job for job in ids(jobs) if job.startswith("report:")]) == count
+    assert caplog.text.count("is tried again") == 25
+
+
+async def test_a_schedule_that_cannot_be_read_is_shown_paused_and_removed(jobs, report, schedulers):
+    jobs.schedules.upsert("report", report.draft(), Every(minutes=1))
+    client = jobs.connections.sync_client()
+    client.redis.hset(jobs.keys("default")["schedules"], "report", MARTIAN)
+    [info] = jobs.schedules.list()
+    assert "Mars/Base" in info.problem
+    with pytest.raises(InvalidOption, match="schedule 'report' cannot be understood here: there is no time zone"):
+        jobs.schedules.trigger("report")
+    assert jobs.schedules.pause("report")
+    jobs.schedules.remove("report")
+    assert jobs.schedules.list() == ()
+
+
+async def test_what_has_ended_begins_anew_when_its_times_change(jobs, report, schedulers, travel):
+    scheduler = await schedulers.of(jobs)
+    for minutes in (1, 2):
+        jobs.schedules.upsert("report", report.draft(), Schedule(Every(minutes=minutes), limit=2))
+        for _ in range(6):
+            travel.by(60)
+            await scheduler.tick()
+        assert jobs.schedules.get("report").state == "ended"
+        assert len(ids(jobs)) == 2 * minutes
+
+
+async def test_a_paused_schedule_that_moves_to_another_queue_stays_paused(jobs, report, schedulers):
+    jobs.schedules.upsert("report", report.draft(), Every(minutes=1))
+    jobs.schedules.pause("report")
+    assert jobs.schedules.upsert("report", report.using(queue="mail").draft(), Every(minutes=1)).state == "paused"
 
 
 # -- declared in code --------------------------------------------------------------------------------------------------
@@ -362,9 +443,53 @@ async def test_a_schedule_that_vanishes_from_the_code_is_retired_when_the_last_o
     new.close()
 
 
-async def leave(jobs, worker):
+async def test_a_task_that_moves_to_another_queue(jobs, server, travel, schedulers):
+    def code(queue):
+        found = application(server, travel)
+
+        @found.task(queue=queue, schedule=Every(minutes=1))
+        def report() -> None: ...
+
+        return found
+
+    old, new = code("first"), code("second")
+    await (await schedulers.of(old, "old", "first")).tick()
+    await (await schedulers.of(new, "new", "second")).tick()
+    with pytest.raises(ScheduleConflict, match="queues first and second have a schedule 'report' each: name the queue"):
+        jobs.schedules.pause("report")
+    assert jobs.schedules.pause("report", queue="first")
+    await leave(jobs, "old", "first")
+    await (await schedulers.of(new, "newer", "second")).tick()
+    assert {info.queue: info.state for info in jobs.schedules.list()} == {"first": "retired", "second": "active"}
+    assert jobs.schedules.get("report").queue == "second"
+    jobs.schedules.remove("report", queue="first")
+    assert [info.queue for info in jobs.schedules.list()] == ["second"]
+    old.close()
+    new.close()
+
+
+async def test_an_old_worker_that_comes_back_changes_nothing_while_a_new_one_lives(jobs, server, travel, schedulers):
+    old, new = (application(server, travel, report=Every(minutes=minutes)) for minutes in (1, 2))
+    before = await schedulers.of(old, "old")
+    await before.tick()
+    await (await schedulers.of(new, "new")).tick()
+    assert jobs.schedules.get("report").schedule == Schedule(Every(minutes=2))
+    await leave(jobs, "old")
+    await jobs.connections.arun(register(jobs.keys("default"), "old2", 3600.0, {}))
+    before._worker = lambda: "old2"  # its lease was lost
+    await before.tick()
+    assert jobs.schedules.get("report").schedule == Schedule(Every(minutes=2))
+    await leave(jobs, "new")
+    before._tell_at = 0.0
+    await before.tick()
+    assert jobs.schedules.get("report").schedule == Schedule(Every(minutes=1))
+    old.close()
+    new.close()
+
+
+async def leave(jobs, worker, queue="default"):
     """Let a worker leave its queue."""
-    await jobs.connections.arun(reap(jobs.keys("default"), worker, Interrupted("gone"), force=True))
+    await jobs.connections.arun(reap(jobs.keys(queue), worker, Interrupted("gone"), force=True))
 
 
 async def test_what_a_newer_version_has_written_is_left_alone(jobs, report, schedulers, travel, caplog):
@@ -393,6 +518,17 @@ def test_mistakes_are_refused_before_anything_is_sent(jobs, report):
     ]:
         with pytest.raises(InvalidOption, match=message):
             put("report", draft, Every(minutes=1))
+    for draft, when, message in [
+        (
+            report.using(dedup=Dedup()).draft(),
+            Schedule(Every(minutes=1), overlap="skip"),
+            "a deduplication beside a rule",
+        ),
+        (report.using(expires=5).draft(), Schedule(Every(minutes=1), jitter=5), "an expiry within the jitter"),
+        (report.draft(), Schedule(Every(minutes=1), end=datetime(2020, 1, 1, tzinfo=UTC)), "has no slot any more"),
+    ]:
+        with pytest.raises(InvalidOption, match=message):
+            put("report", draft, when)
     for when, message in [
         ("0 9 * * *", r"must be Cron\(...\), Every\(...\) or Schedule\(...\), not '0 9"),
         (60, "not 60"),

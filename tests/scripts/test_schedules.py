@@ -7,8 +7,9 @@ from desk import START
 
 from jobqueue import Every, Schedule
 from jobqueue.job import moment, specification_text
+from jobqueue.outcome import Interrupted
 from jobqueue.store import schedules
-from jobqueue.store.claims import register
+from jobqueue.store.claims import reap, register
 from jobqueue.store.schedules import Definition, Template
 
 TEMPLATE = Template(specification_text("report", b"{}"), "")
@@ -93,19 +94,66 @@ def test_a_job_beside_the_slots_is_started_once(client, keys, put, keyspace):
     assert client.run(schedules.fire_extra(keys, "t", TEMPLATE, "triggered", "t:x", None)).kind == "missing"
 
 
+def tell(client, keys, *names, worker="w1", cursor="0", definition=HOURLY):
+    """Say which schedules the code of a worker declares."""
+    return client.run(schedules.declare(keys, worker, cursor, dict.fromkeys(names, definition)))
+
+
 def test_only_a_live_worker_declares(client, keys, put, keyspace, travel):
     put(source="code")
-    assert client.run(schedules.declare(keys, "w1", "0", ["s"])) == ("0", ())
+    assert tell(client, keys, "s") == ("0", (), ())
     assert keyspace()["declaring"] == {}
     client.run(register(keys, "w1", 30, {}))
-    assert client.run(schedules.declare(keys, "w1", "0", ["s"])) == ("0", ())
-    assert keyspace()["declaring"] == {"w1": " s "}
-    assert client.run(schedules.declare(keys, "w1", "0", [])) == ("0", ("s",))
+    assert tell(client, keys, "s") == ("0", (), ())
+    assert keyspace()["declaring"] == {"w1": f" s={HOURLY.revision} "}
+    assert tell(client, keys) == ("0", ("s",), ())
     assert keyspace()["firings"]["s"].startswith("retired code ")
     travel.by(31)
     before = keyspace().present
-    assert client.run(schedules.declare(keys, "w1", "0", ["s"])) == ("0", ())
+    assert tell(client, keys, "s") == ("0", (), ())
     assert keyspace().present == before
+
+
+def test_a_worker_is_told_what_to_put_again(client, keys, put, keyspace):
+    client.run(register(keys, "w1", 30, {}))
+    client.run(register(keys, "w2", 30, {}))
+    assert tell(client, keys, "s").stale == ("s",)  # it is not there
+    put(source="code")
+    assert tell(client, keys, "s").stale == ()
+    other = Definition(TEMPLATE, Schedule(Every(hours=2)))
+    put(other, "code")
+    assert tell(client, keys, "s", worker="w2", definition=other).stale == ()
+    assert tell(client, keys, "s").stale == ()  # a live worker has it so
+    client.run(reap(keys, "w2", Interrupted("x"), force=True))
+    assert tell(client, keys, "s").stale == ("s",)
+
+
+def test_a_paused_schedule_is_not_retired(client, keys, put, keyspace):
+    put(source="code")
+    client.run(schedules.switch(keys, "s", "pause"))
+    client.run(register(keys, "w1", 30, {}))
+    assert tell(client, keys).retired == ()
+    assert client.run(schedules.retire(keys, ["s", "t"])) == ("s",)
+    assert keyspace()["firings"]["s"].startswith("retired code ")
+
+
+def test_what_no_live_worker_declares_can_be_removed(client, keys, put, keyspace):
+    put(source="code")
+    client.run(register(keys, "w1", 30, {}))
+    tell(client, keys, "s")
+    assert client.run(schedules.switch(keys, "s", "remove")) == "declared"
+    client.run(reap(keys, "w1", Interrupted("x"), force=True))
+    assert client.run(schedules.switch(keys, "s", "remove")) == "active"
+    assert keyspace()["schedules"] == {}
+
+
+def test_what_no_live_worker_declares_is_retired_when_its_slot_comes(client, keys, put, fire, keyspace):
+    put(source="code")
+    [due] = client.run(schedules.due(keys)).due
+    assert fire(due).kind == "retired"
+    space = keyspace()
+    assert (space["wait"], space["upcoming"]) == ([], {})
+    assert space["firings"]["s"].startswith("retired code ")
 
 
 def test_more_schedules_than_a_call_looks_at_are_retired_in_several(client, keys):
@@ -113,7 +161,7 @@ def test_more_schedules_than_a_call_looks_at_are_retired_in_several(client, keys
     client.run(register(keys, "w1", 30, {}))
     cursor, retired, calls = "0", set(), 0
     while calls == 0 or cursor != "0":
-        cursor, names = client.run(schedules.declare(keys, "w1", cursor, ["s7"]))
+        cursor, names, _ = tell(client, keys, "s7", cursor=cursor)
         retired |= set(names)
         calls += 1
     assert retired == {f"s{number}" for number in range(250)} - {"s7"}

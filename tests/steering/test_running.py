@@ -13,6 +13,7 @@ from working import worker_of
 from jobqueue import (
     Dedup,
     JobFailed,
+    JobQueue,
     JobState,
     Limits,
     OutcomeKind,
@@ -23,6 +24,7 @@ from jobqueue import (
     chord,
     current_job,
 )
+from jobqueue.store.call import run_command
 from jobqueue.store.server import MemoryServer
 from jobqueue.worker import promoter
 
@@ -113,6 +115,20 @@ async def test_a_slot_that_frees_wakes_an_idle_worker_of_another_process(jobs, m
         first_may_end.set()
         await jobs.aresults(handles, 10)
     assert ran == ["first", "second", "third"]
+
+
+async def test_limits_of_the_code_come_back_when_the_server_was_emptied(real_server):
+    application = JobQueue(real_server.url, lease=1)
+
+    @application.task(limits=Limits(concurrency=1))
+    async def one() -> None: ...
+
+    async with worker_of(application):
+        await application.connections.arun(run_command("FLUSHALL", read=bool, repeatable=False))
+        queue = application.queue("default")
+        await await_until(
+            lambda: queue.limits() == {"task:one": Limits(concurrency=1)}, "the worker has said them again"
+        )
 
 
 async def test_a_job_that_is_told_to_slow_down_holds_its_key_and_others_go_on(jobs):
@@ -326,8 +342,10 @@ async def test_a_child_that_is_taken_for_a_duplicate_is_waited_for_where_it_stan
             raise WaitFor([child.draft(7), child.draft(7), child.draft(8)])
         return [each.result for each in found]
 
-    stands = await child.using(delay=0.1).aenqueue(7)
+    stands = await child.using(delay=3600).aenqueue(7)
     async with worker_of(jobs):
         handle = await parent.aenqueue()
+        await await_until(lambda: handle.state() is JobState.BLOCKED, "the parent waits")
+        await stands.apromote()
         assert await handle.aresult(10) == [7, 8]
         assert (await handle.adependencies())[0].id == stands.id

@@ -3,6 +3,7 @@
 @key schedules hash
 @key firings hash
 @key upcoming zset
+@arg offset int how many of those at the front are left out: they cannot be read here
 @arg limit int
 @flags no-writes
 @repeat safe
@@ -10,7 +11,7 @@
 --@include clock
 --@include digits
 local ms = clock(now)
-local ids = redis.call('ZRANGEBYSCORE', key.upcoming, '-inf', digits(ms), 'LIMIT', 0, limit)
+local ids = redis.call('ZRANGEBYSCORE', key.upcoming, '-inf', digits(ms), 'LIMIT', offset, limit)
 local later = redis.call('ZRANGEBYSCORE', key.upcoming, '(' .. digits(ms), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
 local reply = {digits(ms), later[2] and math.max(0, tonumber(later[2]) - ms) or -1, redis.call('HLEN', key.schedules)}
 for _, id in ipairs(ids) do

@@ -16,9 +16,11 @@ So any number of schedulers may try, and one of them does it.
 @arg due str as for add
 @arg steering str as for add_steered
 @repeat safe
-@returns {what became of the slot, the job, the head after it}; {`changed`} if somebody else was first; {`full`,
-  milliseconds after which to try again} if there is no room for the job, and nothing was done ]]
+@returns {what became of the slot, the job, the head after it}; {`changed`} if somebody else was first; {`retired`} if it is
+  in the code of no live worker any more; {`full`} if there is no room for the job: it is tried again in a second ]]
 --@include clock
+--@include digits
+--@include declared
 --@include start_slot
 --@include slot_log
 --@include bell
@@ -32,11 +34,17 @@ local state, source, revision, times, count = string.match(head, '^(%S+) (%S+) (
 if state ~= 'active' then
   return {'changed'}
 end
+if source == 'code' and not string.find(declared(key), ' ' .. schedule .. '=', 1, true) then
+  redis.call('HSET', key.firings, schedule, 'retired' .. string.sub(head, #state + 1))
+  redis.call('ZREM', key.upcoming, schedule)
+  return {'retired'}
+end
 local kind, detail = 'none', ''
 if slot ~= '' then
   kind, detail = start_slot(key, schedule, 'fired', overlap, id, specification, due, steering, ms)
   if kind == 'full' then
-    return {kind, detail}
+    redis.call('ZADD', key.upcoming, digits(ms + 1000), schedule) -- others come before it
+    return {kind}
   end
 end
 if missed ~= '' then

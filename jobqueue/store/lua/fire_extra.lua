@@ -1,7 +1,6 @@
 --[[ Start a job of a schedule beside its slots: now, or for a slot of the past.
 
 @key firings hash
-@key jobs hash
 @arg schedule str
 @arg kind str triggered or backfilled
 @arg slot str in milliseconds; empty for now
@@ -23,12 +22,11 @@ local ms, micro = clock(now)
 if redis.call('HEXISTS', key.firings, schedule) == 0 then
   return {'missing'}
 end
-local exists = redis.call('HEXISTS', key.jobs, id) == 1
 local became, detail = start_slot(key, schedule, kind, overlap, id, specification, due, steering, ms)
-if became ~= 'full' and not exists then
+if became ~= 'full' and became ~= 'existed' then
   slot_log(key, schedule, became, slot == '' and digits(ms) or slot, detail, ms)
 end
 pass_on(key, 100, ms)
 bell(key, micro)
 emit(key, ms)
-return {exists and 'existed' or became, detail}
+return {became, detail}

@@ -25,13 +25,13 @@ if was == revision and from == source and state ~= 'retired' then
 end
 local keeps = slots == times and (state == 'active' or state == 'paused' or state == 'retired')
 if not keeps then
-  since = digits(ms)
+  since, count = digits(ms), '0'
 end
 if state ~= 'paused' then
   state = 'active'
 end
 redis.call('HSET', key.schedules, id, definition)
-redis.call('HSET', key.firings, id, table.concat({state, source, revision, times, count or '0', since}, ' '))
+redis.call('HSET', key.firings, id, table.concat({state, source, revision, times, count, since}, ' '))
 if state == 'active' and not (keeps and redis.call('ZSCORE', key.upcoming, id)) then
   redis.call('ZADD', key.upcoming, digits(ms), id)
 end

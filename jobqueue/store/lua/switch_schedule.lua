@@ -5,14 +5,16 @@
 @key fired hash
 @key upcoming zset
 @key control channel
+@key outstanding hash
 @arg id str
 @arg verb str pause, resume or remove
 @flags allow-oom
 @repeat safe
-@returns the state in which it was found: active, paused, ended or retired; missing; or declared: it is in the code of an
-  application, from where it would come back, and was not removed ]]
+@returns the state in which it was found: active, paused, ended or retired; missing; or declared: it is in the code of a
+  worker that is alive, from where it would come back, and was not removed ]]
 --@include clock
 --@include digits
+--@include declared
 local ms = clock(now)
 local state, kept = string.match(redis.call('HGET', key.firings, id) or '', '^(%S+) (.*) %S+$')
 if not state then
@@ -27,10 +29,10 @@ elseif verb == 'resume' and state == 'paused' then
   redis.call('ZADD', key.upcoming, digits(ms), id)
   redis.call('PUBLISH', key.control, 'schedule')
 elseif verb == 'remove' then
-  if state ~= 'retired' and string.sub(kept, 1, 5) == 'code ' then
+  if string.sub(kept, 1, 5) == 'code ' and string.find(declared(key), ' ' .. id .. '=', 1, true) then
     return 'declared'
   end
-  for _, column in ipairs({key.schedules, key.firings, key.fired}) do
+  for _, column in ipairs({key.schedules, key.firings, key.fired, key.outstanding}) do
     redis.call('HDEL', column, id)
   end
   redis.call('ZREM', key.upcoming, id)

@@ -47,7 +47,7 @@ local function audit_entry(key, place, id, value, seen, found)
     if redis.call('HEXISTS', key.firings, id) == 0 then
       wrong('headless', '')
     end
-  elseif place == 'firings' or place == 'fired' then
+  elseif place == 'firings' or place == 'fired' or place == 'outstanding' then
     if redis.call('HEXISTS', key.schedules, id) == 0 then
       wrong('leftover')
     elseif place == 'firings' and string.sub(value, 1, 7) == 'active ' and not redis.call('ZSCORE', key.upcoming, id) then

@@ -2,7 +2,7 @@
 meanwhile. `place` is the name of the structure; `line` is `wait`, or `held` while it is called so; `inbox` is that of one
 worker; `names` is whether the line has the name that it is to have.
 @uses meta wait held inbox jobs active attempts outcomes progress logs notes parked cancelling traits places owning
-@uses aggregates blocking dedup closed schedules firings fired worker_info claims orders declaring delayed blocked
+@uses aggregates blocking dedup closed schedules firings fired outstanding worker_info claims orders declaring delayed blocked
 @uses parking completed failed cancelled fingerprints expiring deadlines keyed backlog ring gated slots edges
 @uses upcoming workers waiters ghosts
 @returns {cursor of the next page or 0, how many entries, how many bytes, how many were left out}, what was found: a list of
@@ -36,7 +36,7 @@ local function audit_page(key, place, cursor, count)
     return {last and '0' or string.format('%.0f', offset + #ids), #ids, 0, 0}, found
   end
 
-  local hashes = {jobs = key.jobs, active = key.active, attempts = key.attempts, outcomes = key.outcomes, progress = key.progress, logs = key.logs, notes = key.notes, parked = key.parked, cancelling = key.cancelling, traits = key.traits, places = key.places, owning = key.owning, aggregates = key.aggregates, blocking = key.blocking, dedup = key.dedup, closed = key.closed, schedules = key.schedules, firings = key.firings, fired = key.fired, worker_info = key.worker_info, claims = key.claims, orders = key.orders, declaring = key.declaring}
+  local hashes = {jobs = key.jobs, active = key.active, attempts = key.attempts, outcomes = key.outcomes, progress = key.progress, logs = key.logs, notes = key.notes, parked = key.parked, cancelling = key.cancelling, traits = key.traits, places = key.places, owning = key.owning, aggregates = key.aggregates, blocking = key.blocking, dedup = key.dedup, closed = key.closed, schedules = key.schedules, firings = key.firings, fired = key.fired, outstanding = key.outstanding, worker_info = key.worker_info, claims = key.claims, orders = key.orders, declaring = key.declaring}
   local sorted = {delayed = key.delayed, blocked = key.blocked, parking = key.parking, completed = key.completed, failed = key.failed, cancelled = key.cancelled, fingerprints = key.fingerprints, expiring = key.expiring, deadlines = key.deadlines, keyed = key.keyed, backlog = key.backlog, ring = key.ring, gated = key.gated, slots = key.slots, edges = key.edges, upcoming = key.upcoming, workers = key.workers}
   local laned = {backlog = 1, slots = 1, keyed = 1, ring = 1, closed = 1, gated = 1}
   local name = hashes[place] or sorted[place] or place == 'waiters' and key.waiters or key.ghosts

@@ -1,5 +1,5 @@
 --[[ Mends what lib/audit_page.lua has found in the same call, if it is of limits, schedules, workers, or left over.
-@uses attempts outcomes progress logs notes traits owning aggregates blocking places cancelling firings fired
+@uses attempts outcomes progress logs notes traits owning aggregates blocking places cancelling firings fired outstanding
 @uses worker_info claims orders declaring deadlines expiring parking fingerprints upcoming keyed active slots gated
 @uses closed ring dedup control tombstones ]]
 --@include digits
@@ -10,7 +10,7 @@
 --@include gates_of
 local function mend_rules(key, code, id, detail, now, micro)
   if code == 'leftover' then
-    local hashes = {attempts = key.attempts, outcomes = key.outcomes, progress = key.progress, logs = key.logs, notes = key.notes, traits = key.traits, owning = key.owning, aggregates = key.aggregates, blocking = key.blocking, places = key.places, cancelling = key.cancelling, firings = key.firings, fired = key.fired, worker_info = key.worker_info, claims = key.claims, orders = key.orders, declaring = key.declaring}
+    local hashes = {attempts = key.attempts, outcomes = key.outcomes, progress = key.progress, logs = key.logs, notes = key.notes, traits = key.traits, owning = key.owning, aggregates = key.aggregates, blocking = key.blocking, places = key.places, cancelling = key.cancelling, firings = key.firings, fired = key.fired, outstanding = key.outstanding, worker_info = key.worker_info, claims = key.claims, orders = key.orders, declaring = key.declaring}
     local sorted = {deadlines = key.deadlines, expiring = key.expiring, parking = key.parking, fingerprints = key.fingerprints, upcoming = key.upcoming}
     local name = hashes[detail] or sorted[detail]
     local command = hashes[detail] and 'HDEL' or 'ZREM'

@@ -1,20 +1,17 @@
---[[ Finds the jobs of a schedule that have not ended, among those of its latest 20 slots.
-@uses fired
+--[[ Finds the jobs of a schedule that have not ended. They are kept apart from what became of its slots, which forgets: at
+most 20, and more only if it may overlap itself. Those that have ended are left out from then on.
+@uses outstanding
 @returns a list of {id = , state = }, the latest first ]]
 --@include state_of
 local function running_slots(key, schedule)
-  local ids = {}
-  for kind, id in string.gmatch((redis.call('HGET', key.fired, schedule) or '') .. '\n', '(%a+) %S+ %S+ (%S+)\n') do
-    if kind == 'fired' or kind == 'triggered' or kind == 'backfilled' then
-      table.insert(ids, 1, id)
-    end
-  end
-  local running = {}
-  for at = 1, math.min(#ids, 20) do
-    local state = state_of(key, ids[at])
+  local running, ids = {}, {}
+  for id in string.gmatch(redis.call('HGET', key.outstanding, schedule) or '', '%S+') do
+    local state = state_of(key, id)
     if state == 'waiting' or state == 'delayed' or state == 'blocked' or state == 'active' then
-      running[#running + 1] = {id = ids[at], state = state}
+      table.insert(running, 1, {id = id, state = state})
+      ids[#ids + 1] = id
     end
   end
+  redis.call('HSET', key.outstanding, schedule, table.concat(ids, ' '))
   return running
 end

@@ -1,6 +1,6 @@
 --[[ Keeps what became of a slot: a line `KIND SLOT AT DETAIL`, of which a schedule has the latest 50. The kind is fired,
-full, duplicate, skipped, missed, triggered or backfilled; the detail is the job, or the one that stands in its place or is
-in its way.
+existed, duplicate, skipped, missed, triggered or backfilled; the detail is the job, or the one that stands in its place or
+is in its way.
 @uses fired ]]
 --@include digits
 local function slot_log(key, schedule, kind, slot, detail, now)
