@@ -35,7 +35,7 @@ class MissedSlots(click.ParamType[Any]):
         """Return it."""
         if value in ("skip", "last"):
             return cast(Missed, value)
-        if not value.isdigit():
+        if not value.isdecimal():
             self.fail(f"{value!r} is not skip, last or a number", param, ctx)
         return int(value)
 

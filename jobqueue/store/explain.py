@@ -330,7 +330,12 @@ def _of_workers(
     counted = alive <= len(workers) and all(worker.slots for worker in workers)
     if state is JobState.WAITING and not parked and counted and scene.active - scene.elsewhere >= slots:
         text = f"all {slots:,} slots of {alive:,} worker{'' if alive == 1 else 's'} are taken"
-        yield Reason("workers_busy", text, {"slots": slots, "running": scene.active - scene.elsewhere, "workers": alive}, holds=True)
+        yield Reason(
+            "workers_busy",
+            text,
+            {"slots": slots, "running": scene.active - scene.elsewhere, "workers": alive},
+            holds=True,
+        )
 
 
 def _no_worker(scene: _Scene) -> Reason:
@@ -341,7 +346,9 @@ def _workers_quiet(scene: _Scene, told: Sequence[_Worker]) -> Reason:
     names = ", ".join(f"{worker.id} ({worker.order})" for worker in told[:5])
     more = f" and {len(told) - 5:,} more" if len(told) > 5 else ""
     all_of_them = f"all {len(told):,} workers" if len(told) > 1 else "the only worker"
-    text = f"{all_of_them} of queue {scene.queue} {'were' if len(told) > 1 else 'was'} told to take no more: {names}{more}"
+    text = (
+        f"{all_of_them} of queue {scene.queue} {'were' if len(told) > 1 else 'was'} told to take no more: {names}{more}"
+    )
     details = {"workers": [{"id": worker.id, "order": worker.order} for worker in told]}
     return Reason("workers_quiet", text, details, holds=True)
 
