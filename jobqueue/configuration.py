@@ -52,7 +52,7 @@ def _names(value: Any) -> tuple[str, ...]:
 
 def _whole(least: int, most: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
-        number = int(value) if isinstance(value, str) and value.strip().lstrip("-").isdigit() else value
+        number = int(value) if isinstance(value, str) and value.strip().removeprefix("-").isdecimal() else value
         if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
             raise InvalidOption(f"a whole number from {least:,} to {most:,}, not {value!r}")
         return number
@@ -61,7 +61,11 @@ def _whole(least: int, most: int) -> Callable[[Any], int]:
 
 
 def _duration(value: Any) -> float:
-    return parse_duration(value) if isinstance(value, str) else seconds(value, "a duration")
+    if isinstance(value, str):
+        return parse_duration(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise InvalidOption(f"a duration, such as 90s or 5m, not {value!r}")
+    return seconds(value, "the duration")
 
 
 def _choice(*words: str) -> Callable[[Any], str]:
@@ -125,7 +129,19 @@ class Configuration:
             for name, value, origin in source:
                 if name not in origins:
                     values[name], origins[name] = _checked(name, value, origin), origin
-        return cls(**values, origins={name: origins.get(name, DEFAULT) for name in names()})
+        found = cls(**values, origins={name: origins.get(name, DEFAULT) for name in names()})
+        found._check()
+        return found
+
+    def _check(self) -> None:
+        """Refuse what an application would refuse: one setting after the other, to know which it is."""
+        for name, origin in self.origins.items():
+            if origin == DEFAULT:
+                continue
+            try:
+                Configuration(**{name: getattr(self, name)}).settings()
+            except ValueError as error:
+                raise InvalidOption(f"{origin}: {error}") from None
 
     def settings(self) -> Settings:
         """Return those of an application."""

@@ -42,13 +42,13 @@ def parse_duration(text: str) -> float:
     """
     stripped = text.strip().lower()
     try:
-        return seconds(float(stripped), "a duration")
+        return seconds(float(stripped), f"the duration {text!r}")
     except ValueError:
         pass
     parts = _PART.findall(stripped)
     if not parts or "".join(number + unit for number, unit in parts) != stripped:
         raise InvalidOption(f"{text!r} is not a duration: write 90s, 5m, 2h, 1h30m or a number of seconds")
-    return seconds(sum(float(number) * _UNITS[unit] for number, unit in parts), "a duration")
+    return seconds(sum(float(number) * _UNITS[unit] for number, unit in parts), f"the duration {text!r}")
 
 
 def format_duration(value: float) -> str:

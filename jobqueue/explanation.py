@@ -14,6 +14,7 @@ ReasonCode = Literal[
     "held",
     "parked",
     "no_worker",
+    "workers_quiet",
     "task_unknown",
     "version_unknown",
     "workers_busy",

@@ -52,15 +52,19 @@ def judge(
     Args:
         queues: how the queues stand.
         named: whether they were asked for; else one that nobody serves is a problem only if jobs wait in it.
-        min_workers: how many workers each queue must have.
+        min_workers: how many workers each queue must have; those that were told to take no more jobs do not count.
         max_wait: seconds that the job may have waited that runs next; None for any time.
         host: where a worker must be alive; None for anywhere.
     """
     found, looked_at = list[Problem](), tuple(queues)
     for queue in looked_at:
-        count, waiting = len(queue.workers), queue.counts[JobState.WAITING]
+        waiting = queue.counts[JobState.WAITING]
+        count = sum(not worker.order for worker in queue.workers)
+        told = len(queue.workers) - count
         if count < min_workers and (named or waiting):
             has = "no worker" if not count else f"{count} worker{'s' if count > 1 else ''}"
+            if told:
+                has += f" ({told} {'were' if told > 1 else 'was'} told to take no more jobs)"
             found.append(
                 Problem(
                     queue.name,

@@ -478,11 +478,12 @@ class Queue:
         return await self._connections.afollow(self._clean(state, older_than, keep, progress))
 
     def obliterate(self, *, force: bool = False) -> int:
-        """Delete the queue with everything in it: jobs, limits, deduplication keys, what was paused.
+        """Delete the queue with everything in it: jobs, limits, deduplication keys, schedules, what was paused.
 
         It is paused first, so that nothing starts meanwhile; if this is interrupted it stays paused, and the same call
         goes on. What is enqueued while it goes on is deleted too. Jobs of other queues that depend on one of it are
-        told that it was removed.
+        told that it was removed. Schedules in code come back when a worker that has them starts; those that were put
+        at run time do not.
 
         Args:
             force: whether to do so although workers serve it, or jobs run. Those run on, and what becomes of them is

@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from pydantic_core import from_json
 
-from jobqueue.job import Execution, JobInfo, JobState, Note, OutcomeKind, moment
+from jobqueue.job import Execution, JobInfo, JobState, Note, OutcomeKind, Specification, moment
 
 HISTORY_LIMIT = 20
 """How many executions that did not end a job are kept."""
@@ -62,8 +62,7 @@ def timeline_of(job: JobInfo) -> Timeline:
     """Return what has happened to a job."""
     found = [*_beginning(job), *_of_history(job), *(entry for note in job.notes for entry in _of_note(note))]
     found += _present(job)
-    found.sort(key=attrgetter("at"))
-    entries = tuple(_with_attempts(job, _with_ends_of_waits(job, found)))
+    entries = tuple(_with_attempts(job, _with_ends_of_waits(job, _in_order(found))))
     return Timeline(job, entries, job.notes_dropped == 0 and len(job.history) < HISTORY_LIMIT)
 
 
@@ -72,11 +71,21 @@ def _beginning(job: JobInfo) -> Iterator[TimelineEntry]:
         return
     unblocked = next((note.at for note in job.notes if note.event == "unblocked"), None)
     first = min([*(each.started_at for each in job.history if each.started_at), *_starts(job)], default=None)
-    was_blocked = job.state is JobState.BLOCKED or (unblocked is not None)
-    blocked = was_blocked and (first is None or (unblocked is not None and unblocked <= first))
+    # One that ended before it ever ran: when it was enqueued it was up to other jobs, and it never went on.
+    ends = (each.finished_at for each in _executions(job) if each.started_at is None)
+    stayed = min(ends, default=None) if Specification.parse(job.specification).due is None else None
+    went_on = min([at for at in (unblocked, stayed) if at is not None], default=None)
+    was_blocked = job.state is JobState.BLOCKED or went_on is not None
+    blocked = was_blocked and (first is None or (went_on is not None and went_on <= first))
     state = JobState.BLOCKED if blocked else JobState.DELAYED if job.due_at else JobState.WAITING
     text = f"a copy of {job.replay_of}" if job.replay_of else ""
     yield TimelineEntry(job.created_at, "enqueued", state, text, until=None if blocked else job.due_at)
+
+
+def _executions(job: JobInfo) -> Iterator[Execution]:
+    yield from job.history
+    if job.ending is not None:
+        yield job.ending
 
 
 def _starts(job: JobInfo) -> Iterator[datetime]:
@@ -171,6 +180,38 @@ def _of_run(note: Note) -> Iterator[TimelineEntry]:
             state, text = JobState.BLOCKED, f"it waits for {rest} job{'' if rest == '1' else 's'}"
     seconds = (note.at - began).total_seconds()
     yield TimelineEntry(note.at, note.event, state, text, worker=worker, token=token, seconds=seconds, until=until)
+
+
+_BEFORE = {
+    "started": (JobState.WAITING, JobState.DELAYED),
+    "unblocked": (JobState.BLOCKED,),
+    "unparked": (JobState.WAITING,),
+    "promoted": (JobState.DELAYED,),
+    "revived": (JobState.FAILED, JobState.CANCELLED),
+    "cancelling": (JobState.ACTIVE,),
+}
+"""In which states things happen that are not the ends of executions."""
+
+
+def _in_order(entries: Sequence[TimelineEntry]) -> list[TimelineEntry]:
+    """Sort by time; of what happened in the same millisecond, that comes next which can happen in the state before."""
+    rest, found = sorted(entries, key=attrgetter("at", "token")), list[TimelineEntry]()
+    state, token = None, 0
+    while rest:
+        together = [entry for entry in rest if entry.at == rest[0].at]
+        entry = next((entry for entry in together if _may_follow(state, token, entry)), rest[0])
+        rest.remove(entry)
+        found.append(entry)
+        state, token = entry.state or state, entry.token or token
+    return found
+
+
+def _may_follow(state: JobState | None, token: int, entry: TimelineEntry) -> bool:
+    if state is None:
+        return True
+    if entry.token and entry.event != "started":
+        return state is JobState.ACTIVE and entry.token == token
+    return state in _BEFORE.get(entry.event, (state,))
 
 
 def _with_ends_of_waits(job: JobInfo, entries: Sequence[TimelineEntry]) -> list[TimelineEntry]:

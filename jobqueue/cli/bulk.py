@@ -39,6 +39,9 @@ class Condition(click.ParamType[Where]):
         """Return the condition."""
         if isinstance(value, Where):
             return value
+        if not value.strip():
+            # An empty variable of the shell, more likely than not: it must not mean all jobs.
+            self.fail("it is empty. For all jobs leave --where out; where jobs must be named, give --state", param, ctx)
         try:
             return parse(value)
         except InvalidOption as error:
@@ -205,7 +208,7 @@ def export(
         where: which ones.
         queue: only those of this queue.
         states: in which states; None for all.
-        path: the file; None for stdout.
+        path: the file; None or ``-`` for stdout.
 
     Raises:
         ClickException: the file exists, or cannot be written.
@@ -216,7 +219,7 @@ def export(
         for job in jobs.queue(name).find(where.text, states=states_of(where, states, STATES))
     )
     count = 0
-    if path is None:
+    if path is None or str(path) == "-":
         for job in found:
             sys.stdout.buffer.write(_line(job))
         return

@@ -76,28 +76,35 @@ def clean(jobs: JobQueue, name: str, state: Ended, older_than: float, keep: int,
 @json_option
 @connected
 def obliterate(jobs: JobQueue, name: str, force: bool, yes: bool, as_json: bool) -> None:
-    """Delete a queue with everything in it: jobs, limits, deduplication keys.
+    """Delete a queue with everything in it: jobs, limits, deduplication keys, schedules put at run time.
 
     It is paused first, so that nothing starts meanwhile. While workers serve it or jobs run it is not deleted, unless
-    by force.
+    by force. Schedules in code come back when a worker that has them starts.
     """
     check_queue(jobs, name)
     queue = jobs.queue(name)
     info = queue.info()
+    schedules = sum(found.queue == name for found in jobs.schedules.list())
     if not force and (info.workers or info.counts[JobState.ACTIVE]):
         raise QueueInUse(name, info.counts[JobState.ACTIVE], len(info.workers))
     if not yes:
-        agree(f"Delete queue {name} with {counted(sum(info.counts.values()))} for good?", "nothing was deleted")
+        what = counted(sum(info.counts.values())) + _and_schedules(schedules)
+        agree(f"Delete queue {name} with {what} for good?", "nothing was deleted")
     more = "the queue is paused: the same command goes on, and `jobqueue queue resume` gives it up"
     with counting("deleted", more):
         done = queue.obliterate(force=force)
-    _report(name, "obliterate", done, as_json)
+    if as_json:
+        print_json({"queue": name, "action": "obliterate", "count": done, "schedules": schedules})
+    else:
+        click.echo(f"queue {name} is gone, with {counted(done)}{_and_schedules(schedules)}")
+
+
+def _and_schedules(count: int) -> str:
+    return f" and {count:,} schedule{'' if count == 1 else 's'}" if count else ""
 
 
 def _report(name: str, action: str, count: int, as_json: bool) -> None:
     if as_json:
         print_json({"queue": name, "action": action, "count": count})
-    elif action == "obliterate":
-        click.echo(f"queue {name} is gone, with {counted(count)}")
     else:
         click.echo(f"{counted(count)} of queue {name} deleted")

@@ -29,7 +29,9 @@ PROBLEMS_SHOWN = 10
 @click.command("demo")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
 @click.option("-p", "--processes", default=2, show_default=True, type=click.IntRange(1, 32), help="Worker processes.")
-@click.option("-n", "--limit", default=1000, show_default=True, type=click.IntRange(1), help="How many files at most.")
+@click.option(
+    "-n", "--limit", default=1000, show_default=True, type=click.IntRange(1, 1_000_000), help="How many files at most."
+)
 def command(folder: Path | None, processes: int, limit: int) -> None:
     """See it work: compute digest, size and number of lines of each file of a folder.
 

@@ -7,7 +7,7 @@ import click
 from pydantic_core import to_json
 
 from jobqueue.app import JobQueue
-from jobqueue.cli.options import connected, json_option
+from jobqueue.cli.options import MOST, connected, json_option
 from jobqueue.cli.output import event_text, print_json
 from jobqueue.cli.search import check_queue
 from jobqueue.errors import ServerError
@@ -22,7 +22,7 @@ from jobqueue.store.events import EventType, QueueEvent
     help="Only what is of this type, such as failed; may be given again.",
 )  # fmt: skip
 @click.option(
-    "-n", "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="How many that are kept."
+    "-n", "--limit", type=click.IntRange(1, MOST), default=100, show_default=True, help="How many that are kept."
 )
 @json_option
 @connected

@@ -11,7 +11,7 @@ import click
 from jobqueue.app import JobQueue
 from jobqueue.cli.bulk import change, change_options, export, queues_of, where_option
 from jobqueue.cli.main import Group
-from jobqueue.cli.options import connected, json_option
+from jobqueue.cli.options import MOST, connected, json_option
 from jobqueue.cli.output import ago, listed_members, print_json, print_table, shortened
 from jobqueue.cli.search import list_all
 from jobqueue.job import JobInfo
@@ -31,7 +31,9 @@ def command() -> None:
 @click.option("-g", "--group-by", "by", type=click.Choice(get_args(Grouping)), help="Count them by what they share.")
 @where_option
 @queue_option
-@click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1), help="How many jobs or groups.")
+@click.option(
+    "-n", "--limit", default=20, show_default=True, type=click.IntRange(1, MOST), help="How many jobs or groups."
+)
 @json_option
 @connected
 def list_failed(
@@ -115,7 +117,7 @@ def remove(
 @command.command("export", short_help="Write failed jobs as lines of JSON.")
 @where_option
 @queue_option
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="A new file; stdout if it is left out.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A new file; stdout for - or if it is left out.")
 @connected
 def export_failed(jobs: JobQueue, where: Where | None, queue: str | None, output: Path | None) -> None:
     """Write failed jobs as lines of JSON, the first to fail first."""

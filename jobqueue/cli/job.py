@@ -13,7 +13,7 @@ from jobqueue.cli.bulk import change, change_options, export, print_jobs, state_
 from jobqueue.cli.confirm import agree
 from jobqueue.cli.load import load_beside
 from jobqueue.cli.main import EXIT_FAILED, Group, complain
-from jobqueue.cli.options import connected, json_option
+from jobqueue.cli.options import MOST, connected, json_option
 from jobqueue.cli.output import job_members, listed_members, print_json
 from jobqueue.cli.page import print_job
 from jobqueue.cli.replay import enqueue_copies
@@ -38,7 +38,7 @@ def command() -> None:
 @click.option("-q", "--queue", "queue", help="Only the jobs of this queue.")
 @click.option("-s", "--state", type=click.Choice(STATES), help="Only the jobs in this state.")
 @click.option("-t", "--task", help="Only the jobs of this task.")
-@click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1), help="How many jobs.")
+@click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1, MOST), help="How many jobs.")
 @json_option
 @connected
 def list_jobs(
@@ -286,7 +286,7 @@ def remove(
 @where_option
 @state_option
 @click.option("-q", "--queue", "queue", help="Only the jobs of this queue.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="A new file; stdout if it is left out.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A new file; stdout for - or if it is left out.")
 @connected
 def export_jobs(
     jobs: JobQueue, where: Where | None, states: tuple[Listed, ...], queue: str | None, output: Path | None

@@ -92,7 +92,10 @@ def main() -> None:
         if sys.stdout:  # there is none if whoever runs it has closed it
             sys.stdout.flush()
     except click.UsageError as error:
-        complain(_usage(error))
+        if _wants_help(error):
+            click.echo(error.format_message(), err=True, color=_colours())
+        else:
+            complain(_usage(error))
         code = EXIT_USAGE
     except click.ClickException as error:
         complain(error.format_message())
@@ -111,6 +114,11 @@ def main() -> None:
         # What could not be written would be tried once more at the exit, and complained of by the interpreter.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def _wants_help(error: click.UsageError) -> bool:
+    """Tell whether a group was named without a command: what is said is its help."""
+    return isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ()))  # click 8.1 prints it itself
 
 
 def _usage(error: click.UsageError) -> str:

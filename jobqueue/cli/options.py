@@ -20,6 +20,14 @@ DATA_FOLDER = ".jobqueue"
 """The folder, below the current one, in which `jobqueue dev` keeps its server."""
 
 
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(9998, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+"""Between which times those lie that may be given."""
+
+MOST = 1_000_000
+"""How much can be asked for by --limit."""
+
+
 class Duration(click.ParamType[float]):
     """A length of time, such as 90s, 5m or 2h."""
 
@@ -44,19 +52,28 @@ class Moment(click.ParamType[datetime]):
         """Return the time, with its zone."""
         if isinstance(value, datetime):
             return value
-        text = value.strip()
         try:
-            if text == "now":
-                return datetime.now(UTC)
-            if text[:1] in "+-" and text[1:2].isdigit():
-                distance = timedelta(seconds=parse_duration(text[1:]))
-                return datetime.now(UTC) + (distance if text[0] == "+" else -distance)
-            moment = datetime.fromisoformat(text)
-        except (InvalidOption, ValueError, OverflowError):
+            moment = _moment(value.strip())
+        except (InvalidOption, ValueError):
             self.fail(
                 f"{value!r} is not a time: write 2026-11-21T09:00, 2026-11-21T09:00+01:00, now or -2h", param, ctx
             )
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except OverflowError:
+            moment = None
+        # Near the ends of what dates can be, no other zone has that time, and nothing can be added to it.
+        if moment is None or not EARLIEST <= moment <= LATEST:
+            self.fail(f"{value!r} is outside the years {EARLIEST.year} to {LATEST.year}", param, ctx)
+        return moment
+
+
+def _moment(text: str) -> datetime:
+    if text == "now":
+        return datetime.now(UTC)
+    if text[:1] in "+-" and text[1:2].isdigit():
+        distance = timedelta(seconds=parse_duration(text[1:]))
+        return datetime.now(UTC) + (distance if text[0] == "+" else -distance)
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def configuration() -> Configuration:

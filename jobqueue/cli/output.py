@@ -191,6 +191,11 @@ def worker_members(worker: WorkerInfo) -> Mapping[str, Any]:
     }
 
 
+def worker_text(worker: WorkerInfo) -> str:
+    """Return the id of a worker, and what it was told to do."""
+    return worker.id + (click.style(f" (told to {worker.order})", fg="yellow") if worker.order else "")
+
+
 def busy_worker_members(worker: WorkerInfo, running: Sequence[JobInfo], now: datetime) -> Mapping[str, Any]:
     """Return a worker and what it runs as it is shown in JSON."""
     return {

@@ -17,6 +17,7 @@ from jobqueue.cli.output import (
     print_table,
     queue_members,
     shortened,
+    worker_text,
 )
 from jobqueue.cli.search import check_queue
 from jobqueue.durations import format_duration
@@ -121,7 +122,7 @@ def show_queue(jobs: JobQueue, name: str, as_json: bool) -> None:
         return
     rows = [
         [
-            worker.id,
+            worker_text(worker),
             ago(worker.started_at, info.now),
             f"{len(running.get(worker.id, []))}/{worker.concurrency}",
             shortened(", ".join(f"{job.task} {job.id}" for job in running.get(worker.id, [])) or "-", 60),

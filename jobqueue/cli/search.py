@@ -6,6 +6,7 @@ from typing import Any
 from jobqueue.app import JobQueue
 from jobqueue.errors import AmbiguousJob, JobNotFound, JobQueueError, suggestion
 from jobqueue.handle import JobHandle
+from jobqueue.inspection import SHORTEST_PREFIX
 from jobqueue.job import JobInfo
 from jobqueue.store.inspect import Listed
 
@@ -78,7 +79,10 @@ def _handle(jobs: JobQueue, job_id: str, queue: str | None) -> JobHandle[Any]:
 def not_found(error: JobNotFound) -> NotFound:
     """Return what is said of a job that is not there."""
     where = "no queue has a" if error.queue is None else f"queue {error.queue!r} has no"
-    return NotFound(f"{where} job {error.job_id!r}: it never existed, was removed, or its retention has passed")
+    text = f"{where} job {error.job_id!r}: it never existed, was removed, or its retention has passed"
+    if len(error.job_id) < SHORTEST_PREFIX:
+        text += f". The beginning of an id has at least {SHORTEST_PREFIX} characters"
+    return NotFound(text)
 
 
 def not_clear(error: AmbiguousJob) -> NotFound:

@@ -6,7 +6,7 @@ import click
 
 from jobqueue.app import JobQueue
 from jobqueue.cli.options import connected, json_option
-from jobqueue.cli.output import ago, busy_worker_members, print_json, print_table, queue_members
+from jobqueue.cli.output import ago, busy_worker_members, print_json, print_table, queue_members, worker_text
 from jobqueue.cli.search import list_all
 from jobqueue.durations import format_duration
 from jobqueue.job import JobInfo
@@ -78,7 +78,7 @@ def _print_workers(workers: list[WorkerInfo], running: dict[str, list[JobInfo]],
         more = f" and {len(jobs) - RUNNING_SHOWN} more" if len(jobs) > RUNNING_SHOWN else ""
         rows.append(
             [
-                worker.id,
+                worker_text(worker),
                 ",".join(worker.queues),
                 ago(worker.started_at),
                 f"{len(jobs)}/{worker.concurrency}",

@@ -80,6 +80,7 @@ class _Worker:
     tasks: frozenset[str]
     versions: Mapping[str, int]
     slots: int
+    order: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +91,12 @@ class _Scene:
     now: datetime
     active: int
     ended: int
+    elsewhere: int
 
 
 def _explained(job_id: str, keys: QueueKeys, reply: Any) -> Explanation | None:
-    state, now, text, active, ended, found, alive, *entries = reply
-    scene = _Scene(keys.queue, moment(int(now)), int(active), int(ended))
+    state, now, text, active, ended, found, alive, elsewhere, *entries = reply
+    scene = _Scene(keys.queue, moment(int(now)), int(active), int(ended), int(elsewhere))
     if state == b"missing" and not found:
         return None
     try:
@@ -104,7 +106,7 @@ def _explained(job_id: str, keys: QueueKeys, reply: Any) -> Explanation | None:
     where = None if state == b"missing" else JobState(state.decode())
     reasons = [reason for entry in found for reason in _read(scene, *map(_text, entry))]
     if where in (JobState.WAITING, JobState.DELAYED, JobState.BLOCKED):
-        workers = [_worker(*entry) for entry in zip(*[iter(entries)] * 3, strict=True)]
+        workers = [_worker(*entry) for entry in zip(*[iter(entries)] * 4, strict=True)]
         parked = any(reason.code == "parked" for reason in reasons)
         reasons += _of_workers(scene, where, specification, workers, int(alive), parked)
         place = next((reason for reason in reasons if reason.code == "position"), None)
@@ -304,10 +306,18 @@ def _of_workers(
     if not alive:
         yield _no_worker(scene)
         return
+    told = [worker for worker in workers if worker.order]
+    if len(told) == alive:
+        yield _workers_quiet(scene, told)
+        return
+    # Those that were told to take no more jobs count for nothing here.
+    workers, alive = [worker for worker in workers if not worker.order], alive - len(told)
     knowing = [worker for worker in workers if wanted.task in worker.tasks]
     able = [worker for worker in knowing if worker.versions.get(wanted.task, 1) >= wanted.version]
     of_all = f"{len(workers):,} of the {alive:,}" if alive > len(workers) else f"the {alive:,}"
     ones = f"none of {of_all} worker{'' if alive == 1 else 's'} of queue {scene.queue}"
+    if told:
+        ones += " that take jobs"
     if not knowing and wanted.task:
         text = f"{ones} knows a task {wanted.task!r}"
         yield Reason("task_unknown", text, {"task": wanted.task, "workers": [w.id for w in workers]}, holds=True)
@@ -318,19 +328,36 @@ def _of_workers(
         yield Reason("version_unknown", text, details, holds=True)
     slots = sum(worker.slots for worker in workers)
     counted = alive <= len(workers) and all(worker.slots for worker in workers)
-    if state is JobState.WAITING and not parked and counted and scene.active >= slots:
+    if state is JobState.WAITING and not parked and counted and scene.active - scene.elsewhere >= slots:
         text = f"all {slots:,} slots of {alive:,} worker{'' if alive == 1 else 's'} are taken"
-        yield Reason("workers_busy", text, {"slots": slots, "running": scene.active, "workers": alive}, holds=True)
+        yield Reason(
+            "workers_busy",
+            text,
+            {"slots": slots, "running": scene.active - scene.elsewhere, "workers": alive},
+            holds=True,
+        )
 
 
 def _no_worker(scene: _Scene) -> Reason:
     return Reason("no_worker", f"no worker takes jobs from queue {scene.queue} now", {"queue": scene.queue}, holds=True)
 
 
-def _worker(worker: bytes, lease: bytes, info: bytes) -> _Worker:
+def _workers_quiet(scene: _Scene, told: Sequence[_Worker]) -> Reason:
+    names = ", ".join(f"{worker.id} ({worker.order})" for worker in told[:5])
+    more = f" and {len(told) - 5:,} more" if len(told) > 5 else ""
+    all_of_them = f"all {len(told):,} workers" if len(told) > 1 else "the only worker"
+    text = (
+        f"{all_of_them} of queue {scene.queue} {'were' if len(told) > 1 else 'was'} told to take no more: {names}{more}"
+    )
+    details = {"workers": [{"id": worker.id, "order": worker.order} for worker in told]}
+    return Reason("workers_quiet", text, details, holds=True)
+
+
+def _worker(worker: bytes, lease: bytes, info: bytes, order: bytes) -> _Worker:
     members = from_json(info)
     versions = members.get("versions", {})
-    return _Worker(worker.decode(), frozenset(members.get("tasks", ())), versions, members.get("concurrency", 0))
+    tasks, slots = frozenset(members.get("tasks", ())), members.get("concurrency", 0)
+    return _Worker(worker.decode(), tasks, versions, slots, order.decode())
 
 
 def _pending(reply: Any) -> PendingPage:

@@ -105,7 +105,7 @@ class SupervisedWorker(Worker):
         """See ``Supervision``."""
         if not self.replacing:
             self.replacing = True
-            self._log.replacing(reason)
+            self._log.replacing(reason, ordered=self._log.told_to == "restart")
             self.say(replace=reason)
             self._stop()
 

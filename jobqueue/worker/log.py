@@ -32,6 +32,7 @@ class WorkerLog:
     def __init__(self, logger: logging.Logger | None = None) -> None:
         self._logger = logger or logging.getLogger("jobqueue.worker")
         self._in_trouble = False
+        self.told_to = ""
 
     def started(self, worker: str, queues: list[str], concurrency: int, where: str, tasks: int) -> None:
         """The worker has begun to take jobs."""
@@ -104,6 +105,7 @@ class WorkerLog:
 
     def ordered(self, verb: str) -> None:
         """An operator has told the worker to do something."""
+        self.told_to = verb
         means = {"quiet": "it takes no more jobs", "stop": "it stops", "restart": "it stops, to be replaced"}
         self._logger.info("told to %s: %s", verb, means.get(verb, "which it does not understand"))
 
@@ -161,9 +163,10 @@ class WorkerLog:
             " blocks; make it a plain function. It is here:\n%s", format_duration(seconds), stack,
         )  # fmt: skip
 
-    def replacing(self, reason: str) -> None:
-        """The process asks to be replaced by a new one."""
-        self._logger.error("this process is to be replaced: %s", reason)
+    def replacing(self, reason: str, *, ordered: bool = False) -> None:
+        """The process asks to be replaced by a new one: an operator wants that, or it cannot go on."""
+        level = logging.INFO if ordered else logging.ERROR
+        self._logger.log(level, "this process is to be replaced: %s", reason)
 
     def unparked(self, queue: str, count: int) -> None:
         """Parked jobs may run here."""

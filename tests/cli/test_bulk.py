@@ -10,7 +10,7 @@ from desk import Desk
 from servers import RunningServer
 from waiting import wait_until
 
-from jobqueue import JobQueue, JobState
+from jobqueue import Every, JobQueue, JobState
 from jobqueue.outcome import ErrorText, Failed
 from jobqueue.store.claims import Settlement
 
@@ -57,13 +57,14 @@ def test_failed_jobs_are_counted_by_what_they_share(shell: Shell):
 
 @pytest.mark.usefixtures("failed")
 def test_failed_jobs_are_listed_and_exported_by_condition(shell: Shell):
-    everything, some, lines, to_file, again, of_states = shell.all(
+    everything, some, lines, to_file, again, of_states, dash = shell.all(
         ("failed", "list"),
         ("failed", "list", "--where", "queue=mail and error~timeout", "--json"),
         ("failed", "export", "-w", "error~'took 3'"),
         ("failed", "export", "-q", "parcels", "-o", "out.jsonl"),
         ("job", "list", "--json"),
         ("job", "export", "--state", "waiting"),
+        ("failed", "export", "-w", "error~'took 3'", "-o", "-"),
     )
     assert everything.out.splitlines()[0].split() == ["ID", "QUEUE", "TASK", "FAILED", "FINGERPRINT", "ERROR"]
     assert len(everything.out.splitlines()) == 5
@@ -75,6 +76,8 @@ def test_failed_jobs_are_listed_and_exported_by_condition(shell: Shell):
     assert (to_file.out, to_file.err) == ("", "1 job written to out.jsonl\n")
     assert json.loads((shell.folder / "out.jsonl").read_text())["id"] == "p1"
     assert of_states.out == ""
+    assert dash == lines
+    assert not (shell.folder / "-").exists()
     refused = shell("failed", "export", "-o", "out.jsonl")
     assert (refused.code, "exists already" in refused.complaint) == (1, True)
 
@@ -161,8 +164,12 @@ def test_a_queue_is_drained_cleaned_and_obliterated(shell: Shell, failed: JobQue
     refused = shell("queue", "obliterate", "mail", "-y")
     assert (refused.code, "queue 'mail' is in use: 1 worker serves it" in refused.complaint) == (1, True)
     assert queue.info().counts[JobState.FAILED] == 2
+    failed.schedules.upsert("nightly", queue.draft("send", {}), Every(hours=24))
+    failed.schedules.upsert("elsewhere", failed.queue("parcels").draft("send", {}), Every(hours=24))
     done = shell("queue", "obliterate", "mail", "--force", stdin="y\n")
-    assert done.out == "queue mail is gone, with 2 jobs\n"
+    assert "Delete queue mail with 2 jobs and 1 schedule for good?" in done.err
+    assert done.out == "queue mail is gone, with 2 jobs and 1 schedule\n"
+    assert [found.id for found in failed.schedules.list()] == ["elsewhere"]
     assert failed.queues() == ("parcels",)
     assert "never used" in shell("queue", "obliterate", "mail", "-y").complaint
 

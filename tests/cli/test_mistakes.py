@@ -26,7 +26,9 @@ MISTAKES: dict[str, tuple[tuple[str, ...], int, list[str]]] = {
     "unknown option of a URL": (("status", "-u", "redis://localhost?foo=bar"), 2, ["foo=bar", "not known"]),
     "bad prefix": (("status", "--prefix", "a b"), 2, ["'a b'", "characters"]),
     "unknown state": (("job", "list", "-s", "faild"), 2, ["'faild'", "'failed'"]),
-    "no limit": (("job", "list", "-n", "0"), 2, ["--limit", "0", "x>=1"]),
+    "no limit": (("job", "list", "-n", "0"), 2, ["--limit", "0", "1<=x<=1000000"]),
+    "limit without a bound": (("job", "list", "-n", "9" * 21), 2, ["--limit", "1<=x<=1000000"]),
+    "limit of failed jobs without a bound": (("failed", "list", "-n", "9" * 21), 2, ["--limit", "1<=x<=1000000"]),
     "negative limit": (("job", "list", "-n", "-3"), 2, ["--limit", "-3"]),
     "limit that is no number": (("job", "list", "-n", "all"), 2, ["--limit", "'all'"]),
     "unknown queue": (("job", "list", "-q", "nosuch"), 1, ["'nosuch'", "never used"]),
@@ -47,6 +49,10 @@ MISTAKES: dict[str, tuple[tuple[str, ...], int, list[str]]] = {
     "no job to replay": (("job", "replay"), 2, ["ID", "jobqueue job replay --help"]),
     "debugging a file": (("job", "debug", "one", "app.py"), 2, ["'app.py'", "app:jobs"]),
     "debugging without an application": (("job", "debug", "one"), 2, ["MODULE:NAME", "jobqueue job debug --help"]),
+    "empty condition": (("job", "cancel", "--where", "", "-y"), 2, ["--where", "it is empty", "give --state"]),
+    "blank condition": (("job", "remove", "-w", " ", "-y"), 2, ["--where", "it is empty"]),
+    "empty condition of failed jobs": (("failed", "remove", "-w", "", "-y"), 2, ["leave --where out"]),
+    "beginning of an id that is too short": (("job", "show", "abc"), 1, ["'abc'", "at least 4 characters"]),
     "no job": (("job", "retry"), 2, ["ID", "jobqueue job retry --help"]),
     "queue to pause that is not there": (("queue", "pause", "nosuch"), 1, ["'nosuch'", "never used"]),
     "queue to resume that is not there": (("queue", "resume", "nosuch"), 1, ["'nosuch'"]),
@@ -73,6 +79,24 @@ MISTAKES: dict[str, tuple[tuple[str, ...], int, list[str]]] = {
     "cron that never fires": (("schedule", "preview", "0 0 30 2 *"), 2, ["character 5", "never fire"]),
     "unknown zone": (("schedule", "preview", "@daily", "--tz", "Europe/Pari"), 2, ["'Europe/Pari'", "'Europe/Paris'"]),
     "bad time": (("schedule", "preview", "@daily", "--from", "tomorrow"), 2, ["'tomorrow'", "-2h"]),
+    "time beyond the years": (
+        ("schedule", "preview", "@daily", "--from", "9999-12-31T23:59-12:00"),
+        2,
+        ["'9999-12-31T23:59-12:00'", "outside the years 1970 to 9998"],
+    ),
+    "time before the years": (("schedule", "preview", "@daily", "--from", "0001-01-01T00:00+12:00"), 2, ["1970"]),
+    "start beyond the years": (
+        ("schedule", "add", "s", "add", "--every", "5m", "--start", "9999-12-31T23:59-12:00"),
+        2,
+        ["1970 to 9998"],
+    ),
+    "slots before the years": (("schedule", "backfill", "s", "--from", "0001-01-01", "-y"), 2, ["1970 to 9998"]),
+    "distance beyond the years": (("schedule", "preview", "@daily", "--from", "-100000d"), 2, ["1970 to 9998"]),
+    "missed that is hardly a number": (
+        ("schedule", "add", "s", "add", "--every", "5m", "--missed", "²"),
+        2,
+        ["'²'", "skip, last"],
+    ),
     "bad missed": (("schedule", "add", "s", "add", "--every", "5m", "--missed", "all"), 2, ["'all'", "skip, last"]),
     "schedule that starts after its end": (
         ("schedule", "add", "s", "add", "--every", "5m", "--start", "2026-12-01", "--end", "2026-11-01"),
@@ -145,3 +169,11 @@ def test_the_url_of_the_environment_is_used(nowhere: Shell):
 
 def test_secrets_are_not_shown(complaints: dict[str, Finished]):
     assert "hunter2" not in complaints["server with a password"].complaint
+
+
+def test_a_group_without_a_command_prints_its_help_as_it_is(nowhere: Shell):
+    for group, helped in (((), ("--help",)), (("schedule",), ("schedule", "--help"))):
+        bare, asked = nowhere.all(group, helped)
+        assert (bare.code, bare.out) == (2, "")
+        assert bare.err.rstrip() == asked.out.rstrip()
+        assert len(bare.err.splitlines()) > 10

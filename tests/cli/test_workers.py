@@ -31,9 +31,13 @@ def test_processes_are_restarted_and_stopped_one_by_one(shell: Shell, applicatio
     assert shell("workers", "restart", first).out == f"worker {first} is told to restart\n"
     worker.says("takes jobs from", 3)
     wait_until(lambda: first not in ids(shell), "the first has gone")
+    replaced = [line for line in worker.log.splitlines() if "is to be replaced" in line]
+    assert [("it was told to restart" in line, "ERROR" in line) for line in replaced] == [(True, False)]
     third = next(name for name in ids(shell) if name != second)
     assert shell("workers", "quiet", second, "--json").json == [{"id": second, "order": "quiet"}]
     assert re.search(rf"{re.escape(second)} .* quiet", shell("workers", "list").out)
+    assert f"{second} (told to quiet)" in shell("status").out
+    assert f"{second} (told to quiet)" in shell("queue", "show", "default").out
     assert shell("enqueue", "work", "--wait").out == '"done"\n'
     shell("workers", "stop", third)
     wait_until(lambda: ids(shell) == [second], "the third has gone, and none takes its place")

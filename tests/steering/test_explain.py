@@ -11,7 +11,7 @@ from jobqueue.explanation import CODES, Explanation
 from jobqueue.job import moment
 from jobqueue.outcome import Completed, ErrorText, Failed, Limited, Parked, Retried
 from jobqueue.store import explain as store
-from jobqueue.store.claims import register
+from jobqueue.store.claims import order, register
 from jobqueue.store.jobs import NewJob, add, add_steered, commit
 
 START = moment(1_763_700_000_000)
@@ -155,6 +155,38 @@ def test_no_worker(jobs, note, travel):
 
     assert explained(jobs, job).codes == ("no_worker", "position")
     assert reason(jobs, job, "no_worker").details == {"queue": "default"}
+
+
+def test_workers_that_were_told_to_take_no_more(jobs, staff, note):
+    job = note.enqueue("a")
+    staff.client.run(order(staff.keys, "w1", "quiet"))
+
+    assert explained(jobs, job).codes == ("workers_quiet", "position")
+    found = reason(jobs, job, "workers_quiet")
+    assert found.details == {"workers": [{"id": "w1", "order": "quiet"}]}
+    assert found.text == "the only worker of queue default was told to take no more: w1 (quiet)"
+    health = jobs.inspect.health()
+    assert [problem.message for problem in health.problems] == [
+        "queue default has no worker (1 was told to take no more jobs), and 1 job waits"
+    ]
+    staff.client.run(register(staff.keys, "w2", LEASE, {"tasks": [], "concurrency": 1}))
+    assert explained(jobs, job).codes == ("task_unknown", "position"), "w1 knows the task, but does not count"
+    assert jobs.inspect.health().ok
+    staff.client.run(register(staff.keys, "w3", LEASE, {"tasks": ["note"], "concurrency": 1}))
+    assert explained(jobs, job).codes == ("ready", "position")
+
+
+def test_the_slots_of_workers_that_take_no_more_do_not_count(jobs, staff, note, counter):
+    other = counter(worker="w2")
+    other.client.run(register(staff.keys, "w2", LEASE, {"tasks": ["note"], "concurrency": 1}))
+    note.enqueue("a")
+    staff.take()
+    job = note.enqueue("b")
+    staff.client.run(order(staff.keys, "w1", "stop"))
+    assert explained(jobs, job).codes == ("ready", "position"), "what w1 runs takes no slot of w2"
+    assert other.take() == ["b"]
+    last = note.enqueue("c")
+    assert reason(jobs, last, "workers_busy").details == {"slots": 1, "running": 1, "workers": 1}
 
 
 def test_workers_that_do_not_know_the_version(jobs, staff, note):

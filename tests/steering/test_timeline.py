@@ -157,6 +157,40 @@ def test_a_job_that_waits_for_others(jobs, counter, note, travel):
     ]  # fmt: skip
 
 
+def test_a_job_that_ended_while_it_waited_for_others(jobs, counter, note, travel):
+    staff = counter()
+    first = note.using(id="first").enqueue("a")
+    failed, called_off = note.using(after=first).enqueue("b"), note.using(after=first).enqueue("c")
+    travel.by(1)
+    called_off.cancel()
+    staff.take()
+    travel.by(1)
+    staff.end("a", Failed(ERROR))
+
+    assert told(failed.timeline()) == [(0, "enqueued", "blocked"), (2, "failed", "failed")]
+    assert told(called_off.timeline()) == [(0, "enqueued", "blocked"), (1, "cancelled", "cancelled")]
+
+
+def test_what_happens_in_the_same_millisecond_is_told_in_its_order(jobs, counter, note, travel):
+    staff = counter()
+    first = note.enqueue("a")
+    job = note.using(after=first).enqueue("b")
+    staff.take()
+    staff.end("a")
+    staff.take()
+    child = note.enqueue("c")
+    staff.end("b", Blocked(f"fail:default/{child.id}"))
+    staff.take()
+    staff.end("c")
+    staff.take()
+    staff.end("b")
+
+    assert [(each.event, each.state and each.state.value) for each in job.timeline().entries] == [
+        ("enqueued", "blocked"), ("unblocked", "waiting"), ("started", "active"), ("blocked", "blocked"),
+        ("unblocked", "waiting"), ("started", "active"), ("completed", "completed"),
+    ]  # fmt: skip
+
+
 def test_it_is_bounded_and_says_so(jobs, counter, note, travel):
     staff = counter()
     job = note.enqueue("a")

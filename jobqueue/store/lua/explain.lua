@@ -19,6 +19,7 @@ entries of a line, or names more than `most` jobs and workers.
 @key held list
 @key jobs hash
 @key meta hash
+@key orders hash
 @key outcomes hash
 @key parked hash
 @key places hash
@@ -35,7 +36,8 @@ entries of a line, or names more than `most` jobs and workers.
 @flags no-writes
 @repeat safe
 @returns {state, now, specification, how many jobs are active, how many ended in the last minute, reasons, how many
-  workers are alive, worker, lease, info, ...}; a reason is a code and its details, which jobqueue/store/explain.py reads ]]
+  workers are alive, how many jobs are active on those that are told something, worker, lease, info, what it is told to
+  do, ...}; a reason is a code and its details, which jobqueue/store/explain.py reads ]]
 --@include clock
 --@include digits
 --@include holding
@@ -174,9 +176,25 @@ local reply = {
   redis.call('ZCOUNT', key.workers, alive, '+inf'),
 }
 local workers = redis.call('ZRANGEBYSCORE', key.workers, alive, '+inf', 'WITHSCORES', 'LIMIT', 0, most)
+local told, elsewhere = redis.call('EXISTS', key.orders) == 1 and {}, 0
+reply[#reply + 1] = 0
 for at = 1, #workers, 2 do
+  local order = told and redis.call('HGET', key.orders, workers[at])
+  if order then
+    told[workers[at]] = true
+  end
   reply[#reply + 1] = workers[at]
   reply[#reply + 1] = workers[at + 1]
   reply[#reply + 1] = redis.call('HGET', key.worker_info, workers[at]) or '{}'
+  reply[#reply + 1] = order or ''
+end
+-- What runs on workers that take no more takes no slot of the others.
+if told and next(told) and redis.call('HLEN', key.active) <= reach then
+  local entries = redis.call('HGETALL', key.active)
+  for at = 2, #entries, 2 do
+    local _, _, worker = holding(entries[at])
+    elsewhere = elsewhere + (told[worker] and 1 or 0)
+  end
+  reply[8] = elsewhere
 end
 return reply
