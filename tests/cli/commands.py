@@ -2,9 +2,11 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,70 @@ print(json.dumps(finished))
 """
 
 
+# The same for one command after the other, each in a folder and an environment of its own.
+SERVING = """
+import importlib, json, os, sys
+from jobqueue.cli.main import _COMMANDS, main
+
+for name in _COMMANDS:
+    importlib.import_module(f"jobqueue.cli.{name}")
+
+for line in sys.stdin:
+    request = json.loads(line)
+    process = os.fork()
+    if not process:
+        os.chdir(request["folder"])
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        for number, path in enumerate(request["files"]):
+            os.dup2(os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY), number)
+        sys.argv = ["jobqueue", *request["arguments"]]
+        sys.exit(main())
+    print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
+"""
+
+
+class Forker:
+    """A process that runs commands without the time that their imports take."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", SERVING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(self, folder: Path, environment: dict[str, str], arguments: list[str], stdin: str) -> "Finished":
+        """Run a command to its end."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with tempfile.TemporaryDirectory() as name:
+            files = [Path(name, each) for each in ("stdin", "stdout", "stderr")]
+            files[0].write_text(stdin)
+            for file in files[1:]:
+                file.touch()
+            request = {
+                "folder": str(folder),
+                "environment": environment,
+                "arguments": arguments,
+                "files": list(map(str, files)),
+            }
+            print(json.dumps(request), file=self._process.stdin, flush=True)
+            assert select.select([self._process.stdout], [], [], 40)[0], f"{arguments} has not ended"
+            code = int(self._process.stdout.readline())
+            return Finished(code, files[1].read_text(), files[2].read_text())
+
+    def close(self) -> None:
+        """End."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._process.stdout.close()
+
+
+forkers: list[Forker] = []
+"""The one of these tests, while there is one."""
+
+
 @dataclass(frozen=True)
 class Finished:
     """A command that has ended."""
@@ -90,6 +156,9 @@ class Shell:
 
     def __call__(self, *arguments: object, stdin: str = "", **variables: str) -> Finished:
         """Run a command to its end."""
+        if forkers and not self.before:
+            words = list(map(str, arguments))
+            return forkers[0].run(self.folder, self.environment(**variables), words, stdin)
         done = subprocess.run(
             [*self.program, *map(str, arguments)],
             cwd=self.folder,

@@ -5,11 +5,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from cli import commands
 from cli.commands import Background, Shell, kill_all_in, processes_in
 from servers import RunningServer
 from waiting import wait_until
 
 from jobqueue import JobQueue
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forker() -> Iterator[None]:
+    """Have commands run without the time that their imports take."""
+    commands.forkers.append(commands.Forker())
+    yield
+    commands.forkers.pop().close()
 
 
 @pytest.fixture
