@@ -230,8 +230,6 @@ class JobSettings:
         if lifo is not None and not isinstance(lifo, bool):
             raise InvalidOption(f"lifo must be True or False, not {lifo!r}")
         expires = options.get("expires")
-        if isinstance(due, float) and (most := _duration_of(expires)) is not None and most <= due:
-            raise InvalidOption(f"expires={expires!r} is over before the job is due, after a delay of {due:g} seconds")
         queue, job_id, retry = options.get("queue"), options.get("id"), options.get("retry")
         return cls(
             id=None if job_id is None else check_name(job_id, "job id"),
@@ -326,10 +324,6 @@ def _expiry(value: Any) -> float | None:
     if found == 0:
         raise InvalidOption("expires must be more than 0 seconds: the job would be dropped at once")
     return found
-
-
-def _duration_of(expires: Any) -> float | None:
-    return None if isinstance(expires, datetime) else _expiry(expires)
 
 
 def _instance(value: Any, kind: type[T], what: str) -> T | None:
