@@ -21,11 +21,13 @@ class Keyspace:
         values: the value of each key by its short name; a missing key is empty.
         inboxes: the ids in each worker's inbox.
         strange: keys under the queue's tag that nobody knows.
+        queue: its name.
     """
 
     values: dict[str, Any]
     inboxes: dict[str, list[str]] = field(default_factory=dict)
     strange: list[str] = field(default_factory=list)
+    queue: str = "mail"
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -53,7 +55,7 @@ def read_keyspace(connection: "redis.Redis", keys: QueueKeys) -> Keyspace:
     values = {name: _decoded(KEYS[name][0], reply) for name, reply in zip(stored, replies, strict=False)}
     inboxes = {worker: _decoded("list", reply) for worker, reply in zip(workers, replies[len(stored) :], strict=True)}
     strange = [key for key in present if key not in known and not key.startswith(inbox)]
-    return Keyspace(values, inboxes, strange)
+    return Keyspace(values, inboxes, strange, keys.queue)
 
 
 def _ask(pipeline: Any, kind: str, key: str) -> None:
@@ -278,6 +280,6 @@ def bond_problems(space: Keyspace) -> list[str]:
                 waiting, dependency, *_ = member.split("|")
                 other = dependency.partition("/")[2]
                 open_edge = waiting == job and f"{job}|{dependency}" not in space["inputs"]
-                if open_edge and dependency.startswith("mail/") and (other in ended or other not in jobs):
+                if open_edge and dependency.startswith(f"{space.queue}/") and (other in ended or other not in jobs):
                     found.append(f"{job} waits for {other}, which is over")
     return found
