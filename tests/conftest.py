@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
@@ -155,7 +156,7 @@ def jobs(server: Server, travel: Travel) -> Iterator[JobQueue]:
 @pytest.fixture(autouse=True)
 def nothing_left_running(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves threads or processes behind."""
-    before = _descendants(os.getpid())
+    before, began = _descendants(os.getpid()), time.time()
     yield
     wait_until(lambda: not _threads(), f"the threads of {request.node.name} have ended: {_threads()}", 10)
     # The servers of the session are started by whichever test needs them first.
@@ -164,7 +165,8 @@ def nothing_left_running(request: pytest.FixtureRequest) -> Iterator[None]:
     left = [
         child
         for child in _processes(_descendants(os.getpid()) - before)
-        if child.name() not in names and child.status() != psutil.STATUS_ZOMBIE
+        # The list of children may leave one out while another ends, so `before` alone does not tell which are new.
+        if child.create_time() > began - 0.1 and child.name() not in names and child.status() != psutil.STATUS_ZOMBIE
     ]
     assert left == [], f"processes are left: {left}"
 
