@@ -79,7 +79,14 @@ def test_a_server_that_does_not_answer_yet_is_not_started_twice(
     """Two servers on the same files would destroy them. The first user is killed while its server starts slowly."""
     slow = script(tmp_path / "slow", f'while [ ! -e {tmp_path}/go ]; do sleep 0.02; done; exec {program} "$@"')
     first = use(tmp_path / "data", program=slow)
-    wait_until(lambda: [p for p in processes_in(tmp_path) if str(slow) in p.cmdline()[1:2]], "its program runs")
+
+    def runs() -> bool:
+        try:
+            return any(str(slow) in process.cmdline()[1:2] for process in processes_in(tmp_path))
+        except psutil.NoSuchProcess:
+            return False  # one has ended meanwhile
+
+    wait_until(runs, "its program runs")
     second = use(tmp_path / "data", program=slow)
     users = tmp_path / "data" / "users"
     wait_until(lambda: _openers(users) >= {first.process.pid, second.process.pid}, "the second has come")
