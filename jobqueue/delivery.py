@@ -18,6 +18,7 @@ from jobqueue.store import jobs
 from jobqueue.store.call import Call
 from jobqueue.store.jobs import Added, NewJob
 from jobqueue.store.keys import QueueKeys, queue_keys
+from jobqueue.store.relay import Message, receive
 from jobqueue.task import Draft
 
 Step = list[Call[Any]] | float
@@ -88,18 +89,24 @@ def flow_delivery(
         yield from _add_whole(jobs.add_steered(queues[0], all_jobs, whole=True), first, queues[0], len(own))
         return
     [root] = levels[-1]
+    others = [keys for keys in queues if keys != root]
     # One after the other: a job may wait for one of the part before.
     for level in levels:
         for keys, new in level.items():
             for start in range(0, len(new), jobs.CHUNK):
-                call = jobs.add_steered(keys, new[start : start + jobs.CHUNK], whole=True, flow=flow)
+                some = new[start : start + jobs.CHUNK]
+                patience = jobs.FLOW_PATIENCE if keys == root else jobs.PART_PATIENCE
+                call = jobs.add_steered(keys, some, whole=True, flow=flow, patience=patience)
                 try:
                     yield from _add_whole(call, first, keys, len(own))
                 except Exception:  # whatever it is, nothing of the flow is to stay
                     yield [jobs.commit(each, flow, (), discard=True) for each in queues]
                     raise
                 first = []
-    yield [jobs.commit(root, flow, [keys.queue for keys in queues if keys != root])]
+    yield [jobs.commit(root, flow, [keys.queue for keys in others])]
+    if others:
+        # Workers would tell them too. But there may be none, and nobody who was told that the flow is accepted waits.
+        yield [receive(keys, [Message(f"{keys.queue} commit {flow} - -", b"")]) for keys in others]
 
 
 def _add_whole(

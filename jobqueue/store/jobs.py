@@ -20,6 +20,10 @@ CHUNK = 500
 FLOW_PATIENCE = 3600.0
 """Seconds after which a flow is given up whose producer has added parts of it and not completed it."""
 
+PART_PATIENCE = 7 * 86_400.0
+"""The same for its parts in other queues than that in which the flow ends. Whether it was completed is known there, and
+told by a worker; there may be none for days, and what was accepted must not be given up meanwhile."""
+
 
 class NewJob(NamedTuple):
     """A job that is to be added.

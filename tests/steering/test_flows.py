@@ -20,6 +20,7 @@ from jobqueue import (
 )
 from jobqueue.delivery import flow_delivery, levels_of
 from jobqueue.outcome import ErrorText, Failed
+from jobqueue.store.claims import register
 
 FAILED = Failed(ErrorText("ValueError", "no"))
 
@@ -161,12 +162,31 @@ def test_a_flow_whose_producer_dies_in_the_middle_never_starts_and_is_cleared_aw
     steps.close()
     other = counter("other", "w2")
     assert (worker.take(9), other.take(9)) == ([], [])
-    travel.by(3601)
-    for _ in range(3):
-        worker.upkeep()
-        other.upkeep()
-    found = [jobs.queue(queue).info().counts for queue in ("default", "other")]
-    assert [sum(counts.values()) for counts in found] == [0, 0]
+    for seconds, queue in ((3601, "default"), (7 * 86_400, "other")):
+        travel.by(seconds)
+        for _ in range(3):
+            worker.upkeep()
+            other.upkeep()
+        assert sum(jobs.queue(queue).info().counts.values()) == 0
+
+
+@pytest.mark.parametrize("died", [False, True])
+def test_a_flow_that_was_accepted_is_not_given_up_while_no_worker_runs(note, jobs, counter, travel, died):
+    default, other = counter(), counter("other", "w2")
+    _, _, levels = levels_of(Flow(note.draft("last"), after=[note.using(queue="other").draft("first")]), jobs.new_job)
+    steps = flow_delivery(levels, "flow", ())
+    step = next(steps)
+    while not any(call.name == "receive" for call in step):
+        step = steps.send(jobs.connections.run_many(step))
+    if not died:  # else its producer has completed it, and not told the other queue
+        jobs.connections.run_many(step)
+    steps.close()
+    travel.by(6 * 86_400)
+    for each in (other, default):
+        each.upkeep()
+        each.desk.worker += "b"
+        assert each.client.run(register(each.keys, each.desk.worker, 30, {}))
+    assert work_off(default, other) == ["first", "last"]
 
 
 def test_a_flow_for_which_there_is_no_room_is_refused_as_a_whole(note, jobs, counter):

@@ -1,0 +1,129 @@
+"""What was promised and what was done, written down outside of Redis, by all processes into one file.
+
+One line for each event, its words separated by spaces, its last word the time in nanoseconds of the clock that all
+processes of a machine share, and that goes on while a process stands still::
+
+    accepted QUEUE ID TIME             enqueueing has returned
+    unknown QUEUE ID TIME              enqueueing has raised: the job may be there, or not
+    start QUEUE ID TOKEN PID TIME      an execution has begun
+    end QUEUE ID TOKEN PID HOW TIME    it has returned, raised or been cancelled
+    killed PID TIME                    a process was killed, or stopped for good
+    fault NAME TIME                    something was done to the system
+    healed NAME TIME                   it was undone
+"""
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class Ledger:
+    """Writes into the file. Each process opens it for itself; a line is written by one call, so lines never mix.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def write(self, *words: object) -> None:
+        """Write an event."""
+        os.write(self._file, f"{' '.join(map(str, words))} {now()}\n".encode())
+
+    def write_all(self, lines: Iterable[tuple[object, ...]]) -> None:
+        """Write events that have happened in the same moment."""
+        at = now()
+        text = "".join(f"{' '.join(map(str, words))} {at}\n" for words in lines)
+        os.write(self._file, text.encode())
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+
+def now() -> int:
+    """Return the time that the ledger has, in nanoseconds."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+@dataclass(slots=True)
+class Run:
+    """One execution of a job.
+
+    Attributes:
+        token: its fencing token.
+        pid: the process.
+        started: when, in nanoseconds.
+        ended: when; None if it never did.
+        how: how it ended: ``returned``, ``raised``, ``cancelled``; empty if it never did.
+    """
+
+    token: int
+    pid: int
+    started: int
+    ended: int | None = None
+    how: str = ""
+
+
+Name = tuple[str, str]
+"""A job: its queue and its id."""
+
+
+@dataclass
+class Account:
+    """What a ledger says.
+
+    Attributes:
+        accepted: the jobs that were promised.
+        unknown: those that may be there or not.
+        runs: the executions of each job, in the order in which they began.
+        killed: when processes were killed, in nanoseconds.
+        faults: how often each fault was injected.
+        healed: when something was undone, in nanoseconds.
+        ends: when executions have ended, in the order of time.
+    """
+
+    accepted: set[Name] = field(default_factory=set)
+    unknown: set[Name] = field(default_factory=set)
+    runs: dict[Name, list[Run]] = field(default_factory=lambda: defaultdict(list))
+    killed: dict[int, int] = field(default_factory=dict)
+    faults: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    healed: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+
+
+def read(path: Path) -> Account:
+    """Return what a ledger says."""
+    account = Account()
+    open_runs: dict[tuple[str, str, str, str], Run] = {}
+    with path.open() as file:
+        for line in file:
+            match line.split():
+                case ["accepted", queue, job, _]:
+                    account.accepted.add((queue, job))
+                case ["unknown", queue, job, _]:
+                    account.unknown.add((queue, job))
+                case ["start", queue, job, token, pid, at]:
+                    run = Run(int(token), int(pid), int(at))
+                    open_runs[queue, job, token, pid] = run
+                    account.runs[queue, job].append(run)
+                case ["end", queue, job, token, pid, how, at]:
+                    run = open_runs.pop((queue, job, token, pid))
+                    run.ended, run.how = int(at), how
+                    account.ends.append(int(at))
+                case ["killed", pid, at]:
+                    account.killed[int(pid)] = int(at)
+                case ["fault", name, _]:
+                    account.faults[name] += 1
+                case ["healed", _, at]:
+                    account.healed.append(int(at))
+                case words:
+                    raise ValueError(f"not a line of a ledger: {words}")
+    account.unknown -= account.accepted
+    for run in open_runs.values():
+        run.ended = account.killed.get(run.pid)
+    return account

@@ -1,0 +1,137 @@
+"""The checker finds what is wrong: each invariant is broken once, by hand, in a queue that was sound."""
+
+import pytest
+from audit import read_keyspace
+from chaos.ledger import Ledger, read
+from chaos.verdict import Allowance, judge
+
+from jobqueue import JobQueue
+from jobqueue.outcome import Completed, Lost
+from jobqueue.store.claims import Settlement, claim, reap, register, settle
+from jobqueue.store.keys import queue_keys
+
+SECOND = 1_000_000_000
+
+
+@pytest.fixture
+def jobs(real_server):
+    application = JobQueue(real_server.url, prefix="jq")
+    yield application
+    application.close()
+
+
+@pytest.fixture
+def story(jobs, tmp_path):
+    """Return a ledger of three jobs, one of which was run twice because its worker was lost, and what judges it."""
+    keys = queue_keys("jq", "main")
+    client = jobs.connections.sync_client()
+    lines = []
+    for name in "abc":
+        jobs.queue("main").enqueue("work", id=name)
+        lines.append(f"accepted main {name} 1")
+    lines.append("unknown main d 1")
+    client.run(register(keys, "w0", 30, {}))
+    [lost] = client.run(claim(keys, "w0", 1, 1)).jobs
+    client.run(reap(keys, "w0", Lost("its process died"), force=True))
+    lines += [f"start main {lost.id} {lost.token} 7 {SECOND}", f"killed 7 {2 * SECOND}"]
+    client.run(register(keys, "w1", 30, {}))
+    claimed = client.run(claim(keys, "w1", 1, 3)).jobs
+    for number, job in enumerate(claimed):
+        lines.append(f"start main {job.id} {job.token} 8 {(3 + number) * SECOND}")
+        lines.append(f"end main {job.id} {job.token} 8 returned {(4 + number) * SECOND}")
+    settlements = [Settlement(job.id, job.token, Completed(b"1")) for job in claimed]
+    assert client.run(settle(keys, "w1", 2, 0, settlements, 3)).applied == (True,) * 3
+    path = tmp_path / "ledger"
+
+    def verdict(change=lambda lines: lines, **allowance):
+        path.write_text("".join(f"{line}\n" for line in change(list(lines))))
+        return judge(read(path), [read_keyspace(client.redis, keys)], Allowance(**allowance))
+
+    return verdict
+
+
+def test_a_sound_run_is_found_sound(story):
+    verdict = story()
+    assert verdict.problems == []
+    assert (verdict.jobs, verdict.repeats, verdict.quarantined, verdict.recovery) == (3, 1, 0, 1.0)
+
+
+def test_a_job_that_was_accepted_and_is_gone_is_lost(story):
+    def change(lines):
+        return [*lines, "accepted main e 1"]
+
+    assert story(change).lost == ["main/e was accepted"]
+    assert story(change, forgetful=True).lost == []
+
+
+def test_a_job_that_has_not_ended_is_stuck(story, jobs):
+    jobs.queue("main").enqueue("work", id="e")
+    assert story().stuck == ["main/e is waiting "]
+
+
+def test_a_job_that_completed_without_a_run_is_found(story):
+    assert "I2" in story(lambda lines: [line for line in lines if not line.startswith("end main c")]).wrong[0]
+
+
+def test_executions_that_overlap_are_found_unless_the_lease_was_lost(story):
+    # The process of the first execution of a was killed later than the second began: that one's lease was lost.
+    assert (
+        story(
+            lambda lines: [line.replace(f"killed 7 {2 * SECOND}", f"killed 7 {9 * SECOND}") for line in lines]
+        ).problems
+        == []
+    )
+
+    def change(lines):
+        token = int(next(line for line in lines if line.startswith("start main b")).split()[3])
+        return [*lines, f"start main b {token - 1} 9 {SECOND}", f"end main b {token - 1} 9 raised {9 * SECOND}"]
+
+    assert len(story(change).overlaps) == 1
+
+
+def test_a_token_that_was_used_twice_is_found(story):
+    def change(lines):
+        return [*lines, next(line for line in lines if line.startswith("start main b")).replace(" 8 ", " 9 ")]
+
+    [found] = story(change).overlaps
+    assert "was run twice under token" in found
+
+
+def test_a_run_after_the_end_is_found(story):
+    def change(lines):
+        token = int(next(line for line in lines if line.startswith("start main b")).split()[3])
+        return [*lines, f"start main b {token + 9} 9 {20 * SECOND}", f"end main b {token + 9} 9 returned {21 * SECOND}"]
+
+    assert "I4" in story(change).wrong[0]
+
+
+def test_what_is_left_behind_is_found(story, jobs):
+    redis = jobs.connections.sync_client().redis
+    redis.hset("{jq:main}:progress", "nobody", "1")
+    redis.lpush("{jq:main}:inbox:nobody", "x")
+    assert len(story().leaked) >= 2
+
+
+def test_jobs_of_a_key_out_of_order_are_found(story):
+    assert story(in_order=[[("main", "b"), ("main", "c")]]).wrong == []
+    assert "I8" in story(in_order=[[("main", "c"), ("main", "b")]]).wrong[0]
+
+
+def test_more_attempts_than_allowed_are_found(story, jobs):
+    jobs.connections.sync_client().redis.hset("{jq:main}:attempts", "b", "9 0 0 0 0")
+    assert "I9" in story().wrong[0]
+
+
+def test_lines_of_two_processes_never_mix(tmp_path):
+    ledgers = [Ledger(tmp_path / "ledger") for _ in range(2)]
+    for number in range(100):
+        ledgers[number % 2].write("accepted", "main", number)
+    assert len(read(tmp_path / "ledger").accepted) == 100
+    for ledger in ledgers:
+        ledger.close()
+
+
+def test_a_line_that_is_no_event_is_refused(tmp_path):
+    (tmp_path / "ledger").write_text("accepted main\n")
+    with pytest.raises(ValueError, match="not a line"):
+        read(tmp_path / "ledger")

@@ -1,0 +1,173 @@
+"""Compares what a ledger says with what is left in Redis: what must hold, whatever was done to the system.
+
+The invariants, by the names that they have in the report:
+
+- I1: each accepted job has ended, once; one that may have been accepted is there once or not at all.
+- I2: a job that has completed was run to its end, under the token that completed it.
+- I3: two executions of a job overlap only if the earlier one's lease was lost.
+- I4: the job was not run any more after its end, and its result is that of its last execution.
+- I5: no job waits for others that have ended.
+- I6: every id lies in one place, and nothing is left of workers that are gone: ``tests/audit.py``.
+- I7: after the last fault everything ends in time.
+- I8: the jobs of a key that run one at a time begin in the order in which they were enqueued.
+- I9: no job was tried or lost more often than its limits allow.
+"""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+
+from audit import Keyspace, problems
+from chaos.ledger import Account, Name, Run
+
+from jobqueue.job import Counts, Execution, OutcomeKind
+
+ENDED = ("completed", "failed", "cancelled")
+MOST_LOST = 11
+"""How often a job may be lost whose workers held other jobs too; see the guarantees."""
+
+UNDISTURBED = (
+    OutcomeKind.RETRIED,
+    OutcomeKind.SNOOZED,
+    OutcomeKind.LIMITED,
+    OutcomeKind.BLOCKED,
+    OutcomeKind.PARKED,
+)
+"""How an execution ends after which another is no repetition."""
+
+
+@dataclass
+class Verdict:
+    """What was found.
+
+    Attributes:
+        jobs: how many jobs there were.
+        lost: accepted jobs of which nothing is there any more (I1).
+        stuck: jobs that have not ended (I1, I5, I7).
+        overlaps: executions that overlap without a cause (I3).
+        leaked: what is left that nobody needs, or lies in the wrong place (I6).
+        wrong: everything else (I2, I4, I8, I9).
+        repeats: executions that were made again because the one before was lost or interrupted.
+        quarantined: jobs that have failed because they were lost too often.
+        recovery: the longest time in seconds from a kill or the end of an outage until work went on.
+    """
+
+    jobs: int = 0
+    lost: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
+    overlaps: list[str] = field(default_factory=list)
+    leaked: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    repeats: int = 0
+    quarantined: int = 0
+    recovery: float = 0.0
+
+    @property
+    def problems(self) -> list[str]:
+        """All that must not be."""
+        found = []
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, list):
+                found += [f"{each.name}: {text}" for text in value]
+        return found
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a scenario has to put up with.
+
+    Attributes:
+        forgetful: whether the server has lost what it had acknowledged: an accepted job may be gone, and what is
+            known of executions too.
+        attempts: how often a job may fail.
+        in_order: the ids of keys whose jobs run one at a time, in the order in which they were enqueued.
+    """
+
+    forgetful: bool = False
+    attempts: int = 5
+    in_order: Sequence[Sequence[Name]] = ()
+
+
+def judge(account: Account, spaces: Iterable[Keyspace], allowance: Allowance = Allowance()) -> Verdict:
+    """Compare a ledger with what is left in Redis when everything should have ended."""
+    verdict = Verdict()
+    found: set[Name] = set()
+    for space in spaces:
+        verdict.leaked += [f"{space.queue}: {text}" for text in problems(space)]
+        verdict.leaked += [f"{space.queue}: {worker} left an inbox" for worker, ids in space.inboxes.items() if ids]
+        found |= {(space.queue, job) for job in space["jobs"]}
+        _judge_queue(verdict, account, space, allowance)
+    missing = account.accepted - found
+    verdict.lost += [] if allowance.forgetful else [f"{queue}/{job} was accepted" for queue, job in sorted(missing)]
+    verdict.jobs = len(found | account.accepted)
+    for ids in allowance.in_order:
+        begun = [(account.runs[name][0].started, name) for name in ids if account.runs.get(name)]
+        if [name for _, name in sorted(begun)] != [name for _, name in begun]:
+            verdict.wrong.append(f"I8: out of order: {[name for _, name in sorted(begun)][:10]}")
+    verdict.recovery = _recovery(account)
+    return verdict
+
+
+def _judge_queue(verdict: Verdict, account: Account, space: Keyspace, allowance: Allowance) -> None:
+    ended = {job: state for state in ENDED for job in space[state]}
+    for job in space["jobs"]:
+        name = (space.queue, job)
+        counts, history = _attempts(space["attempts"].get(job, ""))
+        runs = account.runs.get(name, [])
+        lost = {each.token for each in history if each.outcome is OutcomeKind.LOST}
+        state = ended.get(job)
+        if state is None:
+            place = next(
+                (place for place in ("active", "delayed", "blocked", "parked") if job in space[place]), "waiting"
+            )
+            verdict.stuck.append(f"{space.queue}/{job} is {place} {space['parked'].get(job, '')}")
+            continue
+        ending = Execution.parse(space["outcomes"][job].encode())
+        # A job that is given up has its last execution as its ending.
+        given_up = ending.error_type == "WorkerLost"
+        lost |= {ending.token} if given_up else set()
+        verdict.quarantined += given_up
+        expected = {each.token for each in history if each.outcome in UNDISTURBED}
+        verdict.repeats += max(0, len([run for run in runs if run.token not in expected]) - 1)
+        _judge_runs(verdict, account, name, runs, lost, allowance)
+        if state == "completed":
+            if not any(run.token == ending.token and run.how == "returned" for run in runs):
+                verdict.wrong.append(f"I2: {name} has completed, but no execution {ending.token} returned")
+            if not allowance.forgetful and any(run.token > ending.token for run in runs):
+                verdict.wrong.append(f"I4: {name} has completed with {ending.token}, and later tokens ran")
+        if counts.failures > allowance.attempts or counts.lost > MOST_LOST:
+            verdict.wrong.append(f"I9: {name}: {counts}")
+
+
+def _judge_runs(
+    verdict: Verdict, account: Account, name: Name, runs: list[Run], lost: set[int], allowance: Allowance
+) -> None:
+    # An execution without an end is one of a process that is gone. Of one that crashed by itself the ledger does not
+    # know when: it cannot have been later than what others did there.
+    in_order = sorted(runs, key=lambda run: run.token)
+    for earlier, later in itertools.pairwise(in_order):
+        if earlier.token == later.token:
+            verdict.overlaps.append(f"{name} was run twice under token {earlier.token}")
+        elif (
+            (earlier.ended or earlier.started) > later.started and earlier.token not in lost and not allowance.forgetful
+        ):
+            verdict.overlaps.append(f"{name}: {later} while {earlier}")
+
+
+def _recovery(account: Account) -> float:
+    """Return the longest time that it took until what was interrupted went on, in seconds."""
+    longest = 0
+    for runs in account.runs.values():
+        for earlier, later in itertools.pairwise(runs):
+            if earlier.ended is not None and not earlier.how:
+                longest = max(longest, later.started - earlier.ended)
+    for healed in account.healed:
+        after = min((at for at in account.ends if at > healed), default=healed)
+        longest = max(longest, after - healed)
+    return longest / 1e9
+
+
+def _attempts(text: str) -> tuple[Counts, list[Execution]]:
+    counts, *history = text.split("\n")
+    return Counts.parse(counts.encode()), [Execution.parse(line.encode()) for line in history]
