@@ -43,9 +43,9 @@ class _Client:
         # Scripts that the server has been sent. The first time their text goes, then only their hash.
         self._known: set[str] = set()
 
-    def _words(self, call: Call[Any]) -> tuple[Argument, ...]:
+    def _words(self, call: Call[Any], whole: bool = False) -> tuple[Argument, ...]:
         now = self._now()
-        known = call.name in self._known
+        known = call.name in self._known and not whole
         self._known.add(call.name)
         return call.words("" if now is None else str(now), bool(self._flagged), by_hash=known)
 
@@ -136,15 +136,19 @@ class SyncClient(_Client):
             return self.redis.execute_command(*self._words(call))
 
     def _send_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        with self.redis.pipeline(transaction=False) as pipeline:
-            for call in calls:
-                pipeline.execute_command(*self._words(call))
-            replies = pipeline.execute(raise_on_error=False)
-        missing = _first_missing(replies)
+        replies = self._send_together(calls)
+        missing = _first_missing(calls, replies)
         if missing is not None:
             self._known.clear()
-            replies[missing:] = [self._send(call) for call in calls[missing:]]
+            replies[missing:] = self._send_together(calls[missing:], whole=True)
+            _first_missing(calls, replies)
         return replies
+
+    def _send_together(self, calls: Sequence[Call[Any]], whole: bool = False) -> list[Any]:
+        with self.redis.pipeline(transaction=False) as pipeline:
+            for call in calls:
+                pipeline.execute_command(*self._words(call, whole=whole))
+            return list(pipeline.execute(raise_on_error=False))
 
 
 class AsyncClient(_Client):
@@ -193,7 +197,9 @@ class AsyncClient(_Client):
             try:
                 if self._flagged is None:
                     await self._ask_version()
-                replies = [await self._send(calls[0])] if len(calls) == 1 else await self._send_many(calls)
+                # A confirmation that is refused is a reply, which _send_many() knows.
+                alone = len(calls) == 1 and not calls[0].confirms
+                replies = [await self._send(calls[0])] if alone else await self._send_many(calls)
             except (RedisError, OSError) as error:
                 problem = explain(error, self.server.where, calls[0].script if calls else None)
                 wait = self._pause(problem, unsafe, attempt, deadline)
@@ -225,26 +231,38 @@ class AsyncClient(_Client):
             return await self.redis.execute_command(*self._words(call))
 
     async def _send_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        async with self.redis.pipeline(transaction=False) as pipeline:
-            for call in calls:
-                pipeline.execute_command(*self._words(call))
-            replies = list(await pipeline.execute(raise_on_error=False))
-        missing = _first_missing(replies)
+        replies = await self._send_together(calls)
+        missing = _first_missing(calls, replies)
         if missing is not None:
             self._known.clear()
-            replies[missing:] = [await self._send(call) for call in calls[missing:]]
+            replies[missing:] = await self._send_together(calls[missing:], whole=True)
+            _first_missing(calls, replies)
         return replies
 
+    async def _send_together(self, calls: Sequence[Call[Any]], whole: bool = False) -> list[Any]:
+        async with self.redis.pipeline(transaction=False) as pipeline:
+            for call in calls:
+                pipeline.execute_command(*self._words(call, whole=whole))
+            return list(await pipeline.execute(raise_on_error=False))
 
-def _first_missing(replies: Sequence[Any]) -> int | None:
+
+def _first_missing(calls: Sequence[Call[Any]], replies: Sequence[Any]) -> int | None:
     """Return where the server did not know a script any more (it was restarted, or failed over); raise other errors.
 
-    From there on all calls are sent again, those that did succeed too, in their order: they are repeatable.
+    From there on all calls are sent again, those that did succeed too, in their order: they are repeatable. If a
+    confirmation is at the end, it is all calls: they go through one connection, of which it speaks.
     """
-    for reply in replies:
-        if isinstance(reply, Exception) and not isinstance(reply, NoScriptError):
+    missing = None
+    for index, (call, reply) in enumerate(zip(calls, replies, strict=True)):
+        if isinstance(reply, NoScriptError):
+            missing = index if missing is None else missing
+        elif isinstance(reply, Exception) and not (call.confirms and _is_final(reply)):
             raise reply
-    return next((index for index, reply in enumerate(replies) if isinstance(reply, NoScriptError)), None)
+    return 0 if missing is not None and calls[-1].confirms else missing
+
+
+def _is_final(error: Exception) -> bool:
+    return not isinstance(explain(error, ""), ServerUnavailable)
 
 
 def _version(info: Any) -> tuple[int, ...] | None:

@@ -35,10 +35,12 @@ class Server(ABC):
     Attributes:
         where: its URL without a password, for messages.
         knows_blmove: whether BLMOVE can be used to wait for work.
+        lasts: whether what it holds is to outlive this process: else there is no durability to wait for.
     """
 
     where: str
     knows_blmove = True
+    lasts = True
 
     @abstractmethod
     def sync_connections(self, most: int) -> "redis.Redis":
@@ -94,6 +96,7 @@ class MemoryServer(Server):
     where = "memory://"
     # Its BLMOVE answers at once when the list is missing. Its BRPOPLPUSH, the same with fixed ends, does wait.
     knows_blmove = False
+    lasts = False
 
     def __init__(self) -> None:
         self._fakeredis = _fakeredis()
