@@ -3,14 +3,14 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 import redis
 import redis.asyncio
 from redis.exceptions import NoScriptError, RedisError
 
-from jobqueue.errors import ServerError, ServerRefused, ServerUnavailable
+from jobqueue.errors import JobQueueError, ServerError, ServerRefused, ServerUnavailable
 from jobqueue.store.call import Argument, Call
 from jobqueue.store.failures import explain
 from jobqueue.store.server import Server
@@ -21,6 +21,9 @@ PATIENCE = 2.0
 """Seconds for which a call is sent again while the server is unavailable, before the caller is told."""
 
 OLDEST_SERVER = (6, 2)
+
+Steps = Generator[list[Call[Any]] | float, list[Any], T]
+"""What is to be done, step by step: calls to be executed in one round trip, or seconds to wait."""
 
 Now = Callable[[], int | None]
 """Returns the time that scripts take for the server's, in milliseconds, or None for its own: tests travel with it."""
@@ -87,6 +90,25 @@ class SyncClient(_Client):
         """
         replies = self._insist(lambda: self._send_many(calls), *calls)
         return [call.read(reply) for call, reply in zip(calls, replies, strict=True)]
+
+    def follow(self, steps: Steps[T]) -> T:
+        """Do what a generator wants done, and return what it returns. It is told of errors, and may go on."""
+        try:
+            step = next(steps)
+            while True:
+                replies: list[Any] = []
+                try:
+                    if isinstance(step, float):
+                        time.sleep(step)
+                    else:
+                        replies = self.run_many(step)
+                except JobQueueError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(replies)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
     def close(self) -> None:
         """Close all connections."""
@@ -184,6 +206,25 @@ class AsyncClient(_Client):
         """Execute calls in one round trip; see ``SyncClient.run_many``."""
         replies = await self._insist(calls)
         return [call.read(reply) for call, reply in zip(calls, replies, strict=True)]
+
+    async def follow(self, steps: Steps[T]) -> T:
+        """Do what a generator wants done; see ``SyncClient.follow``."""
+        try:
+            step = next(steps)
+            while True:
+                replies: list[Any] = []
+                try:
+                    if isinstance(step, float):
+                        await asyncio.sleep(step)
+                    else:
+                        replies = await self.run_many(step)
+                except JobQueueError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(replies)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
     async def close(self) -> None:
         """Close all connections."""
