@@ -64,7 +64,7 @@ class JobQueue(TaskSet):
     Nothing is connected, and no environment read, before the first job is enqueued or something is asked.
 
     Args:
-        url: the server: ``redis://``, ``rediss://``, ``unix://`` or ``memory://``. If it is left out:
+        url: the server: ``redis://``, ``rediss://``, ``unix://``, ``sentinel://`` or ``memory://``. If it is left out:
             ``$JOBQUEUE_URL``, else ``$REDIS_URL``, else ``redis://localhost:6379/0``.
         prefix: what every key in Redis begins with; applications that share a server choose different ones.
         queue: the queue of tasks that name none.

@@ -123,14 +123,14 @@ def running(kind: Kind, *options: str) -> Iterator[RunningServer]:
 
 
 @contextmanager
-def replicated(kind: Kind, *options: str) -> Iterator[tuple[RunningServer, RunningServer]]:
+def replicated(kind: Kind, *options: str, password: str | None = None) -> Iterator[tuple[RunningServer, RunningServer]]:
     """Start a primary and its replica, linked; each has a port on 127.0.0.1 beside its socket."""
     port, other = free_ports(2)
     fixed = ("--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0", *options)
     with (
         running(kind, *fixed, "--port", str(port)) as primary,
         running(kind, *fixed, "--port", str(other), "--replicaof", f"127.0.0.1 {port}") as replica,
-        redis.Redis(unix_socket_path=str(replica.socket)) as client,
+        redis.Redis(unix_socket_path=str(replica.socket), password=password) as client,
     ):
         deadline = time.monotonic() + 20
         while client.info("replication")["master_link_status"] != "up":
@@ -138,6 +138,41 @@ def replicated(kind: Kind, *options: str) -> Iterator[tuple[RunningServer, Runni
                 raise RuntimeError("the replica does not find its primary")
             time.sleep(0.01)  # there is nothing else to wait on
         yield primary, replica
+
+
+@contextmanager
+def watched(kind: Kind, primary: int, replica: int, *options: str) -> Iterator[list[int]]:
+    """Start three sentinels that watch a primary under the name ``jobs``, and return their ports.
+
+    Args:
+        kind: which program.
+        primary: the port of the primary.
+        replica: the port of its replica.
+        options: more lines of their configuration.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="jq-test-"))
+    ports, processes = free_ports(3), []
+    try:
+        for port in ports:
+            lines = [
+                f"port {port}\nbind 127.0.0.1\ndir {folder}\nsentinel myid {port:040x}",
+                f"sentinel monitor jobs 127.0.0.1 {primary} 2",
+                "sentinel down-after-milliseconds jobs 500\nsentinel failover-timeout jobs 3000",
+                *options,
+                # They would find one another, and the replica, but that takes them seconds.
+                f"sentinel known-replica jobs 127.0.0.1 {replica}",
+                *(f"sentinel known-sentinel jobs 127.0.0.1 {each} {each:040x}" for each in ports if each != port),
+            ]
+            (folder / f"{port}.conf").write_text("\n".join(lines) + "\n")
+            with (folder / "log").open("ab") as log:
+                command = [str(kind.find()), str(folder / f"{port}.conf"), "--sentinel"]
+                processes.append(subprocess.Popen(command, stdout=log, stderr=log))
+        yield ports
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def free_ports(count: int) -> list[int]:
@@ -158,6 +193,8 @@ def _wait_until_it_answers(process: "subprocess.Popen[bytes]", place: Path, log:
             with redis.Redis(unix_socket_path=str(place)) as client:
                 client.ping()
             return
+        except redis.exceptions.AuthenticationError:
+            return  # it wants a password
         except redis.exceptions.ConnectionError:
             time.sleep(0.01)  # there is nothing else to wait on: the socket does not exist yet
     raise RuntimeError(f"the server does not answer:\n{log.read_text()}")
