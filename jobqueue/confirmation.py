@@ -41,10 +41,11 @@ class Confirmation:
     def of(self, jobs: Sequence[tuple[QueueKeys, str, Durability | None]]) -> Wanted:
         """Return for which jobs something is to be waited for: of queues, ids and durabilities."""
         wanted: dict[Durability, list[tuple[QueueKeys, str]]] = {}
+        default = self._settings.durability
         for keys, job_id, durability in jobs:
-            if self.wants(durability):
-                wanted.setdefault(durability or self._settings.durability, []).append((keys, job_id))
-        return wanted
+            if (asked := durability or default) != "memory":
+                wanted.setdefault(asked, []).append((keys, job_id))
+        return wanted if wanted and self._connections.server.lasts else {}
 
     def confirmed(self, steps: Generator[Step, list[Any], T], wanted: Wanted) -> Generator[Step, list[Any], T]:
         """Do what a delivery wants done, and wait with it.

@@ -13,6 +13,8 @@ from waiting import await_until, wait_until
 from working import worker_of
 
 from jobqueue import InvalidURL, JobQueue, NotDurable, ServerUnavailable
+from jobqueue.store.client import AsyncClient, SyncClient
+from jobqueue.store.inspect import queue_names
 from jobqueue.store.sentinel import Sentinels
 from jobqueue.store.server import server_at
 
@@ -105,6 +107,18 @@ def test_what_is_wrong_with_the_sentinels_is_said(a_server, tmp_path):
         ):
             wait_until(lambda: jobs.queues() or True, "it answers")
         jobs.close()
+
+
+async def test_connections_that_cannot_be_made_are_not_used_up():
+    server = server_at("sentinel://127.0.0.1:1/jobs")
+    client, async_client = SyncClient(server, patience=0), AsyncClient(server, patience=0, most=2)
+    for _ in range(40):  # more than there may be at a time: one that was lost would be waited for without end
+        with pytest.raises(ServerUnavailable):
+            client.run(queue_names("jq:queues"))
+        with pytest.raises(ServerUnavailable):
+            await async_client.run(queue_names("jq:queues"))
+    client.close()
+    await async_client.close()
 
 
 @pytest.mark.parametrize(
