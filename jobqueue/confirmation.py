@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from jobqueue.delivery import Step
 from jobqueue.durability import Durability
-from jobqueue.errors import JobQueueError, NotDurable, ServerError, ServerRefused, ServerUnavailable
+from jobqueue.errors import JobQueueError, NotDurable, ServerRefused
 from jobqueue.settings import Settings
 from jobqueue.store import durable
 from jobqueue.store.call import Call
@@ -93,14 +93,7 @@ class Confirmation:
         """Refuse what the server cannot do before anything is written; asked once, and again when it has failed."""
         where = self._connections.server.where
         for durability in wanted.keys() - self._tried:
-            try:
-                [answer] = yield [durable.try_out(durability)]
-            except ServerUnavailable:
-                raise
-            except ServerError as error:
-                answer = str(error)
-            if answer:
-                why = durable.why_refused(durability, answer)
+            if why := (yield from durable.why_impossible(durability)):
                 raise ServerRefused(
                     f"Redis at {where} cannot give durability={durability!r}: {why}. Nothing was written"
                 )

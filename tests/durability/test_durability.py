@@ -24,6 +24,7 @@ from jobqueue import (
 )
 from jobqueue.cron import Cron
 from jobqueue.durability import LONGEST_WAIT
+from jobqueue.store.durable import why_premature
 from jobqueue.store.server import REPLY_TIMEOUT
 
 SHORT = 0.2
@@ -197,29 +198,60 @@ async def test_a_promoted_replica_has_every_confirmed_job(a_pair):
 
 
 async def test_fsync_waits_for_the_disk(a_server):
-    with a_server("valkey", "--appendonly", "yes", "--appendfsync", "everysec") as server:
-        jobs, work, _ = application(server.url, "fsync", 5)
+    with a_server("valkey", "--appendonly", "yes", "--appendfsync", "always") as server:
+        jobs, work, _ = application(server.url, "fsync", SHORT)
+        work.using(id="kept").enqueue(1)
+        server.kill()
+        server.start()
+        assert ids_in(server) == {"kept"}
         with redis.Redis(unix_socket_path=str(server.socket)) as client:
-            work.using(id="kept").enqueue(1)
-            # Every command up to that job has been written and synced: nothing is pending.
-            assert client.info("persistence")["aof_pending_bio_fsync"] == 0
-            server.kill()
-            server.start()
-            assert ids_in(server) == {"kept"}
+            # It is asked what it does once. What changes then is found when it does not confirm.
             client.config_set("appendfsync", "no")
-            jobs_that_wait_less, hasty, _ = application(server.url, "fsync", SHORT)
             with pytest.raises(NotDurable, match=r"not written it to its disk within 200ms \(it never does with"):
-                await hasty.using(id="a").aenqueue(1)
+                await work.using(id="a").aenqueue(1)
+            client.config_set("appendfsync", "always")
+            work.using(id="b").enqueue(1)
             client.config_set("appendonly", "no")
             with pytest.raises(NotDurable, match=r"the server has refused to wait: .*appendonly") as raised:
-                work.using(id="b").enqueue(1)
-            assert raised.value.job_ids == ("b",)
+                work.using(id="c").enqueue(1)
+            assert raised.value.job_ids == ("c",)
             # From now on it is known.
             with pytest.raises(ServerRefused, match=r"keeps no file of commands .* CONFIG SET appendonly yes"):
-                work.using(id="c").enqueue(1)
-            await jobs_that_wait_less.aclose()
+                work.using(id="d").enqueue(1)
+        await jobs.aclose()
+        assert ids_in(server) == {"kept", "a", "b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("everysec", "appendfsync is everysec, and with everysec servers other than Redis 8 say too early"),
+        ("no", r"it leaves it to the system when to write to its disk \(appendfsync no\)"),
+    ],
+)
+def test_a_server_that_confirms_too_early_is_refused(how, said, a_server):
+    with a_server("valkey", "--appendonly", "yes", "--appendfsync", how) as server:
+        jobs, work, _ = application(server.url, "fsync")
+        with pytest.raises(ServerRefused, match=f"{said}.*CONFIG SET appendfsync always. Nothing was written"):
+            work.enqueue(1)
+        assert ids_in(server) == set()
         jobs.close()
-        assert ids_in(server) == {"kept", "a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("info", "how", "relied_upon"),
+    [
+        ({"redis_version": "8.0.1"}, "everysec", True),
+        ({"redis_version": "10.2.0", "server_name": "redis"}, "everysec", True),
+        ({"redis_version": "7.4.1"}, "everysec", False),
+        ({"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "9.1.2"}, "everysec", False),
+        ({"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "9.1.2"}, "always", True),
+        ({"redis_version": "8.0.1"}, None, False),
+        ({}, "everysec", False),
+    ],
+)
+def test_which_servers_are_relied_upon(info, how, relied_upon):
+    assert (why_premature(info, how) == "") is relied_upon
 
 
 @pytest.mark.parametrize("kind", ["redis", "redis62"])
