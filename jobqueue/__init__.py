@@ -44,6 +44,7 @@ if typing.TYPE_CHECKING:
         JobNotFound,
         JobQueueError,
         JobTimeout,
+        NotDurable,
         NotInsideJob,
         PayloadTooLarge,
         QueueFull,
@@ -130,6 +131,7 @@ __all__ = [
     "JobTimeout",
     "Keep",
     "Limits",
+    "NotDurable",
     "NotInsideJob",
     "OutcomeKind",
     "PayloadTooLarge",
@@ -189,7 +191,7 @@ _HOMES = {
     "errors": (
         "AmbiguousJob DependencyCycle EmbeddedServerError InvalidArguments InvalidJob InvalidName InvalidOption"
         " InvalidSchedule InvalidURL JobCancelled JobConflict JobExpired JobFailed JobNotFound JobQueueError JobTimeout"
-        " NotInsideJob"
+        " NotDurable NotInsideJob"
         " PayloadTooLarge QueueFull QueueInUse ResultTimeout ScheduleConflict ScheduleNotFound"
         " ServerError ServerFull ServerRefused ServerUnavailable"
         " TaskAlreadyDefined TaskNotIncluded UnknownDependency UnknownOption UnknownTask"

@@ -7,8 +7,10 @@ from typing import Any, Self, TypeVar, overload
 from pydantic_core import PydanticSerializationError, to_json
 
 from jobqueue.configuration import Configuration
+from jobqueue.confirmation import Confirmation
 from jobqueue.declarations import Declarations
-from jobqueue.delivery import delivery, flow_delivery, levels_of
+from jobqueue.delivery import Step, delivery, flow_delivery, levels_of
+from jobqueue.durability import Durability
 from jobqueue.errors import (
     InvalidArguments,
     InvalidOption,
@@ -62,7 +64,7 @@ class JobQueue(TaskSet):
     Nothing is connected, and no environment read, before the first job is enqueued or something is asked.
 
     Args:
-        url: the server: ``redis://``, ``rediss://``, ``unix://`` or ``memory://``. If it is left out:
+        url: the server: ``redis://``, ``rediss://``, ``unix://``, ``sentinel://`` or ``memory://``. If it is left out:
             ``$JOBQUEUE_URL``, else ``$REDIS_URL``, else ``redis://localhost:6379/0``.
         prefix: what every key in Redis begins with; applications that share a server choose different ones.
         queue: the queue of tasks that name none.
@@ -70,6 +72,9 @@ class JobQueue(TaskSet):
         max_payload: bytes that the JSON text of a job or of its result may have.
         lease: seconds without a heartbeat after which a worker is taken for dead, and its jobs are run by others.
         max_lost: how often a job may be lost with its worker before it has failed.
+        durability: how safe a job is to be when ``enqueue`` returns, if neither it nor its task says: in the
+            ``"memory"`` of the server, in that of a ``"replica"`` too, or on the server's disk, ``"fsync"``.
+        durability_timeout: seconds to wait for that at most, up to 8.
         now: the time that the server is to take for its own, in milliseconds: for tests, which travel in time.
 
     Raises:
@@ -87,17 +92,27 @@ class JobQueue(TaskSet):
         max_payload: int = 1024 * 1024,
         lease: float = 30.0,
         max_lost: int = 3,
+        durability: Durability = "memory",
+        durability_timeout: float = 5.0,
         now: Now = server_time,
     ) -> None:
         super().__init__()
         self.settings = Settings(
-            prefix, queue, Retention() if retention is None else retention, max_payload, lease, max_lost
+            prefix,
+            queue,
+            Retention() if retention is None else retention,
+            max_payload,
+            lease,
+            max_lost,
+            durability,
+            durability_timeout,
         )
         self.hooks = Hooks()
         self._url = url
         self.connections = Connections(lambda: server_at(self.url), now)
         self.layers: list[Middleware] = []
         self.declarations = Declarations(self)
+        self._confirmation = Confirmation(self.settings, self.connections)
 
     @classmethod
     def configured(cls, configuration: Configuration | None = None) -> Self:
@@ -119,6 +134,8 @@ class JobQueue(TaskSet):
             max_payload=settings.max_payload,
             lease=settings.lease,
             max_lost=settings.max_lost,
+            durability=settings.durability,
+            durability_timeout=settings.durability_timeout,
         )
 
     def __repr__(self) -> str:
@@ -254,21 +271,22 @@ class JobQueue(TaskSet):
             PayloadTooLarge: its JSON text is over the limit.
             UnknownDependency: it is to wait for a job that does not exist.
             QueueFull: the queue, or its key, has no room for it.
+            NotDurable: the job is enqueued, but not known to be as safe as ``durability`` says.
             ServerError: Redis refuses, is full, or is not available.
         """
         keys, job = self.new_job(draft)
-        if (call := self._plain_call(keys, job)) is not None and self.connections.run(call) is not None:
+        if (call := self._plain_call(keys, job, draft)) is not None and self.connections.run(call) is not None:
             return JobHandle(job.id, keys, self.connections, draft.decode)
-        duplicates = self.connections.follow(delivery({keys: [job]}, self.declarations.calls([keys])))
+        duplicates = self.connections.follow(self._delivery({keys: [job]}, [(keys, job.id, draft)]))
         self.declarations.told([keys])
         return self._handle(keys, job.id, draft, duplicates)
 
     async def aenqueue(self, draft: Draft[R]) -> JobHandle[R]:
         """See ``enqueue``."""
         keys, job = self.new_job(draft)
-        if (call := self._plain_call(keys, job)) is not None and await self.connections.arun(call) is not None:
+        if (call := self._plain_call(keys, job, draft)) is not None and await self.connections.arun(call) is not None:
             return JobHandle(job.id, keys, self.connections, draft.decode)
-        duplicates = await self.connections.afollow(delivery({keys: [job]}, self.declarations.calls([keys])))
+        duplicates = await self.connections.afollow(self._delivery({keys: [job]}, [(keys, job.id, draft)]))
         self.declarations.told([keys])
         return self._handle(keys, job.id, draft, duplicates)
 
@@ -286,11 +304,13 @@ class JobQueue(TaskSet):
 
         Raises:
             PayloadTooLarge: the JSON text of a job is over the limit.
+            NotDurable: those that it names are enqueued, but not known to be as safe as ``durability`` says; those
+                before them are, those after them are not enqueued.
             ServerError: Redis refuses, is full, or is not available.
         """
         handles: list[JobHandle[R]] = []
         for part, by_queue in self._parts(drafts):
-            duplicates = self.connections.follow(delivery(by_queue, self.declarations.calls(by_queue)))
+            duplicates = self.connections.follow(self._delivery(by_queue, part))
             self.declarations.told(by_queue)
             handles += [self._handle(*job, duplicates) for job in part]
         return handles
@@ -299,7 +319,7 @@ class JobQueue(TaskSet):
         """See ``enqueue_many``."""
         handles: list[JobHandle[R]] = []
         for part, by_queue in self._parts(drafts):
-            duplicates = await self.connections.afollow(delivery(by_queue, self.declarations.calls(by_queue)))
+            duplicates = await self.connections.afollow(self._delivery(by_queue, part))
             self.declarations.told(by_queue)
             handles += [self._handle(*job, duplicates) for job in part]
         return handles
@@ -322,13 +342,13 @@ class JobQueue(TaskSet):
             UnknownDependency: one is to wait for a job that does not exist.
             QueueFull: a queue has no room for all of them.
             PayloadTooLarge: the JSON text of a job is over the limit.
+            NotDurable: the flow is enqueued, but not known to be as safe as the ``durability`` of one of its jobs says.
             ServerError: Redis refuses, is full, or is not available.
         """
         if isinstance(flow, Group):
             return [self.enqueue_flow(member) for member in flow.flows]
-        keys, job_id, levels = levels_of(flow, self.new_job)
-        queues = [found for level in levels for found in level]
-        self.connections.follow(flow_delivery(levels, new_id(), self.declarations.calls(queues)))
+        keys, job_id, steps, queues = self._flow_delivery(flow)
+        self.connections.follow(steps)
         self.declarations.told(queues)
         return JobHandle(job_id, keys, self.connections, flow.job.decode)
 
@@ -340,9 +360,8 @@ class JobQueue(TaskSet):
         """See ``enqueue_flow``."""
         if isinstance(flow, Group):
             return [await self.aenqueue_flow(member) for member in flow.flows]
-        keys, job_id, levels = levels_of(flow, self.new_job)
-        queues = [found for level in levels for found in level]
-        await self.connections.afollow(flow_delivery(levels, new_id(), self.declarations.calls(queues)))
+        keys, job_id, steps, queues = self._flow_delivery(flow)
+        await self.connections.afollow(steps)
         self.declarations.told(queues)
         return JobHandle(job_id, keys, self.connections, flow.job.decode)
 
@@ -434,6 +453,7 @@ class JobQueue(TaskSet):
             ),
             decode=any_result,
             steering=steering or None,
+            durability=settings.durability,
         )
 
     def ended(self, handles: Sequence[JobHandle[R]], timeout: float | None = None) -> Generator[JobHandle[R]]:
@@ -507,11 +527,38 @@ class JobQueue(TaskSet):
         keys = self.keys(draft.queue or self.settings.queue)
         return keys, NewJob(draft.id or new_id(), draft.specification, draft.due, draft.steering)
 
-    def _plain_call(self, keys: QueueKeys, job: NewJob) -> Call[Added | None] | None:
+    def _plain_call(self, keys: QueueKeys, job: NewJob, draft: Draft[Any]) -> Call[Added | None] | None:
         """Return the one call that most jobs need; None for a job that needs more."""
-        if job.steering is not None or self.declarations.is_due(keys):
+        if job.steering is not None or self.declarations.is_due(keys) or self._confirmation.wants(draft.durability):
             return None
         return add(keys, [job])
+
+    def _delivery(
+        self, by_queue: _ByQueue, jobs: Sequence[tuple[QueueKeys, str, Draft[Any]]]
+    ) -> Generator[Step, list[Any], Mapping[str, str]]:
+        wanted = self._confirmation.of([(keys, job_id, draft.durability) for keys, job_id, draft in jobs])
+        steps = delivery(by_queue, self.declarations.calls(by_queue), bounded=bool(wanted))
+        return self._confirmation.confirmed(steps, wanted)
+
+    def _flow_delivery(
+        self, flow: Flow[Any]
+    ) -> tuple[QueueKeys, str, Generator[Step, list[Any], None], list[QueueKeys]]:
+        """Return where a flow ends, the id of the job in which it does, how it is delivered, and to which queues."""
+        drafts: list[tuple[QueueKeys, str, Durability | None]] = []
+
+        def new_job(draft: Draft[Any]) -> tuple[QueueKeys, NewJob]:
+            keys, job = self.new_job(draft)
+            drafts.append((keys, job.id, draft.durability))
+            return keys, job
+
+        keys, job_id, levels = levels_of(flow, new_job)
+        wanted = self._confirmation.of(drafts)
+        if wanted:
+            # One job that is lost would keep those waiting that are not: a flow is as safe as its safest job.
+            wanted = {each: [(keys, job_id) for keys, job_id, _ in drafts] for each in wanted}
+        queues = [found for level in levels for found in level]
+        steps = flow_delivery(levels, new_id(), self.declarations.calls(queues))
+        return keys, job_id, self._confirmation.confirmed(steps, wanted), queues
 
     def _handle(self, keys: QueueKeys, job_id: str, draft: Draft[R], duplicates: Mapping[str, str]) -> JobHandle[R]:
         stands = duplicates.get(job_id)

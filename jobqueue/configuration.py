@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from jobqueue.durability import checked_durability
 from jobqueue.durations import parse_duration, seconds
 from jobqueue.errors import InvalidOption, suggestion
 from jobqueue.names import check_name
@@ -101,6 +102,8 @@ class Configuration:
     log_format: str = _setting(_choice("text", "json"), "text", "lines for people, or JSON objects")
     lease: float = _setting(_duration, 30.0, "after which time without a heartbeat a worker is taken for dead")
     max_lost: int = _setting(_whole(1, 20), 3, "how often a job may be lost with its worker before it has failed")
+    durability: str = _setting(checked_durability, "memory", "how safe a job is when enqueue returns")
+    durability_timeout: float = _setting(_duration, 5.0, "how long enqueueing waits for that")
     max_payload: int = _setting(_whole(1024, 512 * 1024 * 1024), 1024 * 1024, "bytes that a job may have")
     completed_age: float = _setting(_duration, 86_400.0, "how long completed jobs are kept")
     completed_count: int = _setting(_whole(0, 1_000_000_000), 10_000, "how many of them at most")
@@ -150,7 +153,16 @@ class Configuration:
             Keep(self.failed_age, self.failed_count),
             Keep(self.cancelled_age, self.cancelled_count),
         )
-        return Settings(self.prefix, self.queue, kept, self.max_payload, self.lease, self.max_lost)
+        return Settings(
+            self.prefix,
+            self.queue,
+            kept,
+            self.max_payload,
+            self.lease,
+            self.max_lost,
+            checked_durability(self.durability),
+            self.durability_timeout,
+        )
 
 
 def names() -> tuple[str, ...]:

@@ -31,7 +31,7 @@ LONGEST_PAUSE = 0.5
 
 
 def delivery(
-    by_queue: Mapping[QueueKeys, Sequence[NewJob]], before: Iterable[Call[Any]]
+    by_queue: Mapping[QueueKeys, Sequence[NewJob]], before: Iterable[Call[Any]], *, bounded: bool = False
 ) -> Generator[Step, list[Any], Mapping[str, str]]:
     """Deliver jobs; where there is no room, wait as long as the queue wants it.
 
@@ -40,6 +40,7 @@ def delivery(
     Args:
         by_queue: the jobs of each queue, in order.
         before: calls that go with the first round trip.
+        bounded: whether to take it that the queues have a maximum size, rather than to be told so in a round trip.
 
     Raises:
         QueueFull: there was no room. Those before were enqueued.
@@ -48,7 +49,7 @@ def delivery(
     duplicates: dict[str, str] = {}
     first = list(before)
     yield from _look_abroad(by_queue, set())
-    parts = [part for keys, new in by_queue.items() for part in _parts(keys, new)]
+    parts = [part for keys, new in by_queue.items() for part in _parts(keys, new, bounded)]
     replies = (yield [*first, *(_call(*part) for part in parts)])[len(first) :]
     accepted = 0
     for (keys, new, _), reply in zip(parts, replies, strict=True):
@@ -184,13 +185,13 @@ def _look_abroad(
                 raise jobs.unknown_dependency(job_id, other)
 
 
-def _parts(keys: QueueKeys, new: Sequence[NewJob]) -> Iterable[tuple[QueueKeys, Sequence[NewJob], bool]]:
+def _parts(keys: QueueKeys, new: Sequence[NewJob], bounded: bool) -> Iterable[tuple[QueueKeys, Sequence[NewJob], bool]]:
     """Cut the jobs of a queue into calls: the plain ones first, because steered ones may wait for them."""
     plain = [job for job in new if job.steering is None]
     steered = [job for job in new if job.steering is not None] if len(plain) < len(new) else []
     for some, kind in ((plain, False), (steered, True)):
         for start in range(0, len(some), jobs.CHUNK):
-            yield keys, some[start : start + jobs.CHUNK], kind
+            yield keys, some[start : start + jobs.CHUNK], kind or bounded
 
 
 def _call(keys: QueueKeys, new: Sequence[NewJob], steered: bool) -> Call[Any]:

@@ -12,6 +12,7 @@
     │   ├── DependencyCycle      (ValueError) a job would wait for itself in the end
     │   └── TaskNotIncluded      the task belongs to a task set that no application has included
     ├── QueueFull                the queue or the key has as many jobs as its max_size allows
+    ├── NotDurable               the jobs are enqueued, but not known to be as safe as was asked for
     ├── QueueInUse               the queue is to be deleted, and workers serve it or jobs run
     ├── InvalidURL               (ValueError) a Redis URL that cannot be understood
     ├── TaskAlreadyDefined       two functions under one task name
@@ -105,6 +106,39 @@ class QueueFull(JobQueueError):
         total = self.refused + self.enqueued
         what = "the job was refused" if total == 1 else f"{self.refused} of {total} jobs were refused"
         return f"queue {self.queue!r} is full (max_size): {what}. Try again later, or raise the limit"
+
+
+class NotDurable(JobQueueError):
+    """The jobs are enqueued, and run; but it is not known whether they are as safe as was asked for.
+
+    Enqueueing them again with the same ids adds nothing, and waits once more.
+
+    Attributes:
+        durability: what was asked for, ``"replica"`` or ``"fsync"``.
+        jobs: the jobs of which it is not known, each with its queue and its id.
+        reason: why it is not known.
+    """
+
+    def __init__(self, durability: str, jobs: tuple[tuple[str, str], ...], reason: str) -> None:
+        super().__init__(durability, jobs, reason)
+        self.durability = durability
+        self.jobs = jobs
+        self.reason = reason
+
+    @property
+    def job_ids(self) -> tuple[str, ...]:
+        """The ids of the jobs."""
+        return tuple(job_id for _, job_id in self.jobs)
+
+    def __str__(self) -> str:
+        named = ", ".join(f"{job_id} in {queue}" for queue, job_id in self.jobs[:3])
+        more = f" and {len(self.jobs) - 3:,} more" if len(self.jobs) > 3 else ""
+        verb, them = ("is", "it") if len(self.jobs) == 1 else ("are", "them")
+        return (
+            f"{named}{more} {verb} enqueued, but for now perhaps only in the memory of one server"
+            f" (durability={self.durability!r}): {self.reason}. To wait once more, enqueue {them} again with the same"
+            " id: that adds no other job"
+        )
 
 
 class QueueInUse(JobQueueError):

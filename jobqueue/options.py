@@ -12,6 +12,7 @@ from jobqueue.batch import Batch
 from jobqueue.cron import Cron
 from jobqueue.dedup import Dedup
 from jobqueue.dependencies import After, Edge, JobReference, edges_of
+from jobqueue.durability import Durability, checked_durability
 from jobqueue.durations import seconds
 from jobqueue.errors import InvalidOption, UnknownOption, suggestion
 from jobqueue.limits import Limits
@@ -48,6 +49,8 @@ class TaskOptions(TypedDict, total=False):
             those of older ones go through the upcasters.
         aliases: the names that the task had before: jobs under them run too.
         schedule: when it runs by itself: ``Cron(...)``, ``Every(...)`` or ``Schedule(...)``, or several of them.
+        durability: how safe a job is to be when ``enqueue`` returns: ``"memory"`` of the server, ``"replica"`` too, or
+            ``"fsync"``, on its disk; that of the application if it is left out. Not for the jobs of schedules.
     """
 
     name: str
@@ -65,6 +68,7 @@ class TaskOptions(TypedDict, total=False):
     version: int
     aliases: Sequence[str]
     schedule: Cron | Every | Schedule | Sequence[Cron | Every | Schedule]
+    durability: Durability
 
 
 class BatchOptions(TaskOptions):
@@ -97,6 +101,7 @@ class EnqueueOptions(TypedDict, total=False):
         expires: as for the task, or a time with a time zone.
         dedup: as for the task.
         after: handles of the jobs that it waits for, or ``After(handle, on_failure=...)``.
+        durability: as for the task.
     """
 
     id: str
@@ -113,6 +118,7 @@ class EnqueueOptions(TypedDict, total=False):
     expires: float | timedelta | datetime
     dedup: Dedup
     after: JobReference | After | Iterable[JobReference | After]
+    durability: Durability
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,7 @@ class TaskSettings:
     version: int = 1
     aliases: tuple[str, ...] = ()
     schedules: tuple[Schedule, ...] = ()
+    durability: Durability | None = None
 
     @property
     def steers(self) -> bool:
@@ -180,6 +187,7 @@ class TaskSettings:
             version=check_version(options.get("version", 1), "version"),
             aliases=_checked_aliases(name, options.get("aliases", ())),
             schedules=() if options.get("schedule") is None else _checked_schedules(name, options["schedule"]),
+            durability=None if options.get("durability") is None else checked_durability(options["durability"]),
         )
 
 
@@ -200,6 +208,7 @@ class JobSettings:
     expires: float | datetime | None = None
     dedup: Dedup | None = None
     after: tuple[Edge, ...] | None = None
+    durability: Durability | None = None
 
     @property
     def steers(self) -> bool:
@@ -245,6 +254,7 @@ class JobSettings:
             expires=checked_time(expires, "expires") if isinstance(expires, datetime) else _expiry(expires),
             dedup=_instance(options.get("dedup"), Dedup, "dedup"),
             after=None if options.get("after") is None else edges_of(options["after"]),
+            durability=None if options.get("durability") is None else checked_durability(options["durability"]),
         )
 
 

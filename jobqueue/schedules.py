@@ -319,6 +319,7 @@ def definition_of(
     """
     steering = job.steering
     refused = {
+        "a durability of its own: the server adds it, while nobody waits": "durability" in schedule.options,
         "an id: each slot has one of its own": job.id is not None,
         "a time: the schedule has it; jitter= delays the job of a slot": job.due is not None,
         "dependencies: they would have ended at the second slot": steering is not None and bool(steering.after),

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from jobqueue.durability import LONGEST_WAIT, Durability, checked_durability
 from jobqueue.durations import seconds
 from jobqueue.errors import InvalidName, InvalidOption
 from jobqueue.names import check_name
@@ -23,6 +24,8 @@ class Settings:
         max_payload: bytes that the JSON text of a job or of its result may have.
         lease: seconds without a heartbeat after which a worker is taken for dead.
         max_lost: how often a job may be lost with its worker before it has failed.
+        durability: how safe a job is to be when ``enqueue`` returns, if neither it nor its task says.
+        durability_timeout: seconds to wait for that at most.
     """
 
     prefix: str = "jq"
@@ -31,6 +34,8 @@ class Settings:
     max_payload: int = 1024 * 1024
     lease: float = 30.0
     max_lost: int = 3
+    durability: Durability = "memory"
+    durability_timeout: float = 5.0
 
     def __post_init__(self) -> None:
         check_name(self.prefix, "prefix")
@@ -47,6 +52,13 @@ class Settings:
             raise InvalidOption(f"lease must be between 1 second and 1 hour, not {self.lease!r}")
         if not _is_whole(self.max_lost) or not 1 <= self.max_lost <= 20:
             raise InvalidOption(f"max_lost must be between 1 and 20, not {self.max_lost!r}")
+        checked_durability(self.durability)
+        object.__setattr__(self, "durability_timeout", seconds(self.durability_timeout, "durability_timeout"))
+        if not 0.001 <= self.durability_timeout <= LONGEST_WAIT:
+            raise InvalidOption(
+                f"durability_timeout must be between 1 millisecond and {LONGEST_WAIT:g} seconds, not"
+                f" {self.durability_timeout!r}"
+            )
         if not _is_whole(self.max_payload) or not 1024 <= self.max_payload <= 512 * 1024 * 1024:
             raise InvalidOption(f"max_payload must be between 1 KiB and 512 MiB, not {self.max_payload!r}")
 

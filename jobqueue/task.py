@@ -11,6 +11,7 @@ from pydantic_core import from_json
 from typing_extensions import Unpack
 
 from jobqueue.aggregate import Arranged
+from jobqueue.durability import Durability
 from jobqueue.errors import InvalidArguments, InvalidOption, TaskNotIncluded, suggestion
 from jobqueue.handle import JobHandle
 from jobqueue.job import specification_text
@@ -43,6 +44,7 @@ class Draft(Generic[R_co]):
         specification: what is stored of it.
         steering: what steers it besides its time; None for a plain job.
         decode: turns the JSON text of its result into the type that the task returns.
+        durability: how safe it is to be when it has been enqueued; None for what the application says.
     """
 
     task: str
@@ -52,6 +54,7 @@ class Draft(Generic[R_co]):
     specification: bytes
     decode: Callable[[bytes], R_co]
     steering: Steering | None = None
+    durability: Durability | None = None
 
 
 class Enqueuer(Protocol):
@@ -175,6 +178,7 @@ class Task(Generic[P, R]):
             InvalidArguments: the arguments do not fit the signature.
             PayloadTooLarge: their JSON text is over the limit.
             TaskNotIncluded: the task belongs to a task set that no application has included.
+            NotDurable: the job is enqueued, but not known to be as safe as ``durability`` says.
             ServerError: Redis refuses, is full, or is not available.
         """
         return self._application().enqueue(self.draft(*args, **kwargs))
@@ -256,6 +260,7 @@ class Task(Generic[P, R]):
             specification=specification,
             decode=self.signature.decode_result,
             steering=self._steering(key, args, items, specification) if self._steers else None,
+            durability=options.durability or settings.durability,
         )
 
     def _steering(self, key: str | None, args: bytes, items: Arranged | None, specification: bytes) -> Steering | None:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import redis
 from hypothesis import HealthCheck, settings
-from servers import KINDS, Kind, RunningServer, running
+from servers import KINDS, Kind, RunningServer, replicated, running
 from waiting import wait_until
 
 from jobqueue import JobQueue
@@ -66,6 +66,12 @@ def found(kind: str) -> Kind:
 def a_server() -> Callable[..., AbstractContextManager[RunningServer]]:
     """Return what starts a server for one test, with settings of its own."""
     return lambda kind, *options: running(found(kind), *options)
+
+
+@pytest.fixture(scope="session")
+def a_pair() -> Callable[..., AbstractContextManager[tuple[RunningServer, RunningServer]]]:
+    """Return what starts a primary and its replica for one test."""
+    return lambda kind, *options: replicated(found(kind), *options)
 
 
 @pytest.fixture(scope="session")

@@ -15,14 +15,14 @@ class Proxy:
 
     Args:
         place: the unix socket to listen at.
-        server: the server's unix socket.
+        server: the server's unix socket. Another one holds for connections that are made from then on.
     """
 
     def __init__(self, place: Path, server: Path) -> None:
         self.url = f"unix://{place}"
         self.swallow: Judge = lambda request, reply: False
         self.swallowed = 0
-        self._server = server
+        self.server = server
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -59,7 +59,7 @@ class Proxy:
         server = socket.socket(socket.AF_UNIX)
         with client, server:
             try:
-                server.connect(str(self._server))
+                server.connect(str(self.server))
             except OSError:
                 return
             with self._lock:

@@ -3,12 +3,13 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,15 +122,79 @@ def running(kind: Kind, *options: str) -> Iterator[RunningServer]:
         server.remove()
 
 
-def _wait_until_it_answers(process: "subprocess.Popen[bytes]", socket: Path, log: Path) -> None:
+@contextmanager
+def replicated(kind: Kind, *options: str, password: str | None = None) -> Iterator[tuple[RunningServer, RunningServer]]:
+    """Start a primary and its replica, linked; each has a port on 127.0.0.1 beside its socket."""
+    port, other = free_ports(2)
+    fixed = ("--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0", *options)
+    with (
+        running(kind, *fixed, "--port", str(port)) as primary,
+        running(kind, *fixed, "--port", str(other), "--replicaof", f"127.0.0.1 {port}") as replica,
+        redis.Redis(unix_socket_path=str(replica.socket), password=password) as client,
+    ):
+        deadline = time.monotonic() + 20
+        while client.info("replication")["master_link_status"] != "up":
+            if time.monotonic() > deadline:
+                raise RuntimeError("the replica does not find its primary")
+            time.sleep(0.01)  # there is nothing else to wait on
+        yield primary, replica
+
+
+@contextmanager
+def watched(kind: Kind, primary: int, replica: int, *options: str) -> Iterator[list[int]]:
+    """Start three sentinels that watch a primary under the name ``jobs``, and return their ports.
+
+    Args:
+        kind: which program.
+        primary: the port of the primary.
+        replica: the port of its replica.
+        options: more lines of their configuration.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="jq-test-"))
+    ports, processes = free_ports(3), []
+    try:
+        for port in ports:
+            lines = [
+                f"port {port}\nbind 127.0.0.1\ndir {folder}\nsentinel myid {port:040x}",
+                f"sentinel monitor jobs 127.0.0.1 {primary} 2",
+                "sentinel down-after-milliseconds jobs 500\nsentinel failover-timeout jobs 3000",
+                *options,
+                # They would find one another, and the replica, but that takes them seconds.
+                f"sentinel known-replica jobs 127.0.0.1 {replica}",
+                *(f"sentinel known-sentinel jobs 127.0.0.1 {each} {each:040x}" for each in ports if each != port),
+            ]
+            (folder / f"{port}.conf").write_text("\n".join(lines) + "\n")
+            with (folder / "log").open("ab") as log:
+                command = [str(kind.find()), str(folder / f"{port}.conf"), "--sentinel"]
+                processes.append(subprocess.Popen(command, stdout=log, stderr=log))
+        yield ports
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of 127.0.0.1 that nobody listens at."""
+    with ExitStack() as stack:
+        found = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in found:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in found]
+
+
+def _wait_until_it_answers(process: "subprocess.Popen[bytes]", place: Path, log: Path) -> None:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
         try:
-            with redis.Redis(unix_socket_path=str(socket)) as client:
+            with redis.Redis(unix_socket_path=str(place)) as client:
                 client.ping()
             return
+        except redis.exceptions.AuthenticationError:
+            return  # it wants a password
         except redis.exceptions.ConnectionError:
             time.sleep(0.01)  # there is nothing else to wait on: the socket does not exist yet
     raise RuntimeError(f"the server does not answer:\n{log.read_text()}")

@@ -1,7 +1,7 @@
 """``jobqueue enqueue``."""
 
 import time
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -10,6 +10,7 @@ from jobqueue.cli.drafting import drafted
 from jobqueue.cli.options import Duration, connected, json_option
 from jobqueue.cli.output import job_detail, print_json
 from jobqueue.cli.search import handles
+from jobqueue.durability import Durability
 from jobqueue.errors import ResultTimeout, suggestion
 from jobqueue.handle import JobHandle
 from jobqueue.job import JobState
@@ -31,6 +32,11 @@ PATIENCE = 2.0
 @click.option("--key", help="The key among whose jobs it takes its turn.")
 @click.option("--expires", type=Duration(), help="Drop it if it has not started by then: 90s, 5m, 2h.")
 @click.option("--after", "after", multiple=True, metavar="ID", help="A job it waits for; may be given again.")
+@click.option(
+    "--durability",
+    type=click.Choice(get_args(Durability)),
+    help="Where it must be before the command ends.  [default: that of the task with --app, else 'memory']",
+)
 @click.option("--wait", is_flag=True, help="Wait for the result, and print it.")
 @click.option("--timeout", type=Duration(), help="How long to wait for the result at most; needs --wait.")
 @json_option
@@ -49,6 +55,7 @@ def command(
     key: str | None,
     expires: float | None,
     after: tuple[str, ...],
+    durability: Durability | None,
     wait: bool,
     timeout: float | None,
     as_json: bool,
@@ -69,6 +76,7 @@ def command(
         "key": key,
         "expires": expires,
         "after": handles(jobs, after, None) if after else None,
+        "durability": durability,
     }
     target, draft = drafted(jobs, app, task, arguments, object_text, options)
     handle = target.enqueue(draft)

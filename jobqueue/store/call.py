@@ -10,6 +10,9 @@ from jobqueue.store.script import Script
 T = TypeVar("T")
 Argument = str | bytes | int | float
 
+CONFIRMATIONS = frozenset({"WAIT", "WAITAOF"})
+"""Commands that say how safe the writes are that went before them on the same connection."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
@@ -33,6 +36,11 @@ class Call(Generic[T]):
     def name(self) -> str:
         """The name of the script or command, for logs and errors."""
         return self.script.name if self.script else str(self.args[0])
+
+    @property
+    def confirms(self) -> bool:
+        """Whether it is about the calls before it. Where it is refused, they stand: the refusal is its reply."""
+        return self.script is None and self.args[0] in CONFIRMATIONS
 
     def words(self, now: str, flagged: bool, by_hash: bool) -> tuple[Argument, ...]:
         """Return what is sent.

@@ -3,14 +3,14 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 import redis
 import redis.asyncio
 from redis.exceptions import NoScriptError, RedisError
 
-from jobqueue.errors import ServerError, ServerRefused, ServerUnavailable
+from jobqueue.errors import JobQueueError, ServerError, ServerRefused, ServerUnavailable
 from jobqueue.store.call import Argument, Call
 from jobqueue.store.failures import explain
 from jobqueue.store.server import Server
@@ -21,6 +21,9 @@ PATIENCE = 2.0
 """Seconds for which a call is sent again while the server is unavailable, before the caller is told."""
 
 OLDEST_SERVER = (6, 2)
+
+Steps = Generator[list[Call[Any]] | float, list[Any], T]
+"""What is to be done, step by step: calls to be executed in one round trip, or seconds to wait."""
 
 Now = Callable[[], int | None]
 """Returns the time that scripts take for the server's, in milliseconds, or None for its own: tests travel with it."""
@@ -43,9 +46,9 @@ class _Client:
         # Scripts that the server has been sent. The first time their text goes, then only their hash.
         self._known: set[str] = set()
 
-    def _words(self, call: Call[Any]) -> tuple[Argument, ...]:
+    def _words(self, call: Call[Any], whole: bool = False) -> tuple[Argument, ...]:
         now = self._now()
-        known = call.name in self._known
+        known = call.name in self._known and not whole
         self._known.add(call.name)
         return call.words("" if now is None else str(now), bool(self._flagged), by_hash=known)
 
@@ -87,6 +90,25 @@ class SyncClient(_Client):
         """
         replies = self._insist(lambda: self._send_many(calls), *calls)
         return [call.read(reply) for call, reply in zip(calls, replies, strict=True)]
+
+    def follow(self, steps: Steps[T]) -> T:
+        """Do what a generator wants done, and return what it returns. It is told of errors, and may go on."""
+        try:
+            step = next(steps)
+            while True:
+                replies: list[Any] = []
+                try:
+                    if isinstance(step, float):
+                        time.sleep(step)
+                    else:
+                        replies = self.run_many(step)
+                except JobQueueError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(replies)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
     def close(self) -> None:
         """Close all connections."""
@@ -136,15 +158,19 @@ class SyncClient(_Client):
             return self.redis.execute_command(*self._words(call))
 
     def _send_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        with self.redis.pipeline(transaction=False) as pipeline:
-            for call in calls:
-                pipeline.execute_command(*self._words(call))
-            replies = pipeline.execute(raise_on_error=False)
-        missing = _first_missing(replies)
+        replies = self._send_together(calls)
+        missing = _first_missing(calls, replies)
         if missing is not None:
             self._known.clear()
-            replies[missing:] = [self._send(call) for call in calls[missing:]]
+            replies[missing:] = self._send_together(calls[missing:], whole=True)
+            _first_missing(calls, replies)
         return replies
+
+    def _send_together(self, calls: Sequence[Call[Any]], whole: bool = False) -> list[Any]:
+        with self.redis.pipeline(transaction=False) as pipeline:
+            for call in calls:
+                pipeline.execute_command(*self._words(call, whole=whole))
+            return list(pipeline.execute(raise_on_error=False))
 
 
 class AsyncClient(_Client):
@@ -181,6 +207,25 @@ class AsyncClient(_Client):
         replies = await self._insist(calls)
         return [call.read(reply) for call, reply in zip(calls, replies, strict=True)]
 
+    async def follow(self, steps: Steps[T]) -> T:
+        """Do what a generator wants done; see ``SyncClient.follow``."""
+        try:
+            step = next(steps)
+            while True:
+                replies: list[Any] = []
+                try:
+                    if isinstance(step, float):
+                        await asyncio.sleep(step)
+                    else:
+                        replies = await self.run_many(step)
+                except JobQueueError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(replies)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
     async def close(self) -> None:
         """Close all connections."""
         await self.redis.aclose()
@@ -193,7 +238,9 @@ class AsyncClient(_Client):
             try:
                 if self._flagged is None:
                     await self._ask_version()
-                replies = [await self._send(calls[0])] if len(calls) == 1 else await self._send_many(calls)
+                # A confirmation that is refused is a reply, which _send_many() knows.
+                alone = len(calls) == 1 and not calls[0].confirms
+                replies = [await self._send(calls[0])] if alone else await self._send_many(calls)
             except (RedisError, OSError) as error:
                 problem = explain(error, self.server.where, calls[0].script if calls else None)
                 wait = self._pause(problem, unsafe, attempt, deadline)
@@ -225,26 +272,38 @@ class AsyncClient(_Client):
             return await self.redis.execute_command(*self._words(call))
 
     async def _send_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        async with self.redis.pipeline(transaction=False) as pipeline:
-            for call in calls:
-                pipeline.execute_command(*self._words(call))
-            replies = list(await pipeline.execute(raise_on_error=False))
-        missing = _first_missing(replies)
+        replies = await self._send_together(calls)
+        missing = _first_missing(calls, replies)
         if missing is not None:
             self._known.clear()
-            replies[missing:] = [await self._send(call) for call in calls[missing:]]
+            replies[missing:] = await self._send_together(calls[missing:], whole=True)
+            _first_missing(calls, replies)
         return replies
 
+    async def _send_together(self, calls: Sequence[Call[Any]], whole: bool = False) -> list[Any]:
+        async with self.redis.pipeline(transaction=False) as pipeline:
+            for call in calls:
+                pipeline.execute_command(*self._words(call, whole=whole))
+            return list(await pipeline.execute(raise_on_error=False))
 
-def _first_missing(replies: Sequence[Any]) -> int | None:
+
+def _first_missing(calls: Sequence[Call[Any]], replies: Sequence[Any]) -> int | None:
     """Return where the server did not know a script any more (it was restarted, or failed over); raise other errors.
 
-    From there on all calls are sent again, those that did succeed too, in their order: they are repeatable.
+    From there on all calls are sent again, those that did succeed too, in their order: they are repeatable. If a
+    confirmation is at the end, it is all calls: they go through one connection, of which it speaks.
     """
-    for reply in replies:
-        if isinstance(reply, Exception) and not isinstance(reply, NoScriptError):
+    missing = None
+    for index, (call, reply) in enumerate(zip(calls, replies, strict=True)):
+        if isinstance(reply, NoScriptError):
+            missing = index if missing is None else missing
+        elif isinstance(reply, Exception) and not (call.confirms and _is_final(reply)):
             raise reply
-    return next((index for index, reply in enumerate(replies) if isinstance(reply, NoScriptError)), None)
+    return 0 if missing is not None and calls[-1].confirms else missing
+
+
+def _is_final(error: Exception) -> bool:
+    return not isinstance(explain(error, ""), ServerUnavailable)
 
 
 def _version(info: Any) -> tuple[int, ...] | None:

@@ -3,14 +3,12 @@
 import asyncio
 import os
 import threading
-import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from jobqueue.errors import JobQueueError
 from jobqueue.store.call import Call
-from jobqueue.store.client import AsyncClient, Now, SyncClient, server_time
+from jobqueue.store.client import AsyncClient, Now, Steps, SyncClient, server_time
 from jobqueue.store.jobs import Watched
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.server import Server
@@ -81,43 +79,13 @@ class Connections:
         """Execute calls in one round trip from asyncio; see ``AsyncClient.run_many``."""
         return await self.async_client().run_many(calls)
 
-    def follow(self, steps: Generator[list[Call[Any]] | float, list[Any], T]) -> T:
-        """Do what a generator wants done: calls to be executed in one round trip, or seconds to wait."""
-        try:
-            step = next(steps)
-            while True:
-                replies: list[Any] = []
-                try:
-                    if isinstance(step, float):
-                        time.sleep(step)
-                    else:
-                        replies = self.run_many(step)
-                except JobQueueError as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(replies)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+    def follow(self, steps: Steps[T]) -> T:
+        """Do what a generator wants done; see ``SyncClient.follow``."""
+        return self.sync_client().follow(steps)
 
-    async def afollow(self, steps: Generator[list[Call[Any]] | float, list[Any], T]) -> T:
-        """Do what a generator wants done, from asyncio; see ``follow``."""
-        try:
-            step = next(steps)
-            while True:
-                replies: list[Any] = []
-                try:
-                    if isinstance(step, float):
-                        await asyncio.sleep(step)
-                    else:
-                        replies = await self.arun_many(step)
-                except JobQueueError as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(replies)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+    async def afollow(self, steps: Steps[T]) -> T:
+        """Do what a generator wants done, from asyncio; see ``SyncClient.follow``."""
+        return await self.async_client().follow(steps)
 
     def ended(self, jobs: Sequence[tuple[QueueKeys, str]], timeout: float | None) -> Generator[tuple[int, Watched]]:
         """Yield jobs as they end, each as its place in the sequence and how it ended; stop when the time is over."""

@@ -13,6 +13,15 @@ _TRANSIENT = re.compile(
     r"\b(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|UNBLOCKED|NOREPLICAS|MISCONF)\b"
     r"|max number of clients reached",
 )
+# Of those that do have one, redis-py takes the word away.
+_NOT_NOW = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.ReadOnlyError,
+    exceptions.ClusterDownError,
+    exceptions.TryAgainError,
+    OSError,
+)
 _FULL = re.compile(r"\bOOM\b")
 _REFUSED = re.compile(r"\b(NOAUTH|WRONGPASS|NOPERM)\b")
 _SCRIPT_LINE = re.compile(r"user_script:(\d+)")
@@ -33,7 +42,7 @@ def explain(error: Exception, where: str, script: Script | None = None) -> Serve
         return ServerFull(
             f"Redis at {where} is at its memory limit (maxmemory) and takes no new jobs; workers go on and make room"
         )
-    if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError) or _TRANSIENT.search(text):
+    if isinstance(error, _NOT_NOW) or _TRANSIENT.search(text):
         return ServerUnavailable(f"Redis at {where} is not available: {text}")
     if isinstance(error, exceptions.InvalidResponse):
         return ServerError(f"Redis at {where}: what answers there does not speak as Redis does: {text}")

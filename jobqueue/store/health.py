@@ -41,7 +41,7 @@ def examine_server() -> Generator[list[Call[Any]], list[Any], list[Finding]]:
     except ServerError:
         unseen.append("INFO")
     try:
-        settings = yield [_setting(name) for name in _SETTINGS]
+        settings = yield [setting(name) for name in _SETTINGS]
         facts.update((f"={name}", value) for name, value in zip(_SETTINGS, settings, strict=True) if value is not None)
     except ServerUnavailable:
         raise
@@ -171,7 +171,8 @@ def _timeout(facts: Facts) -> list[Finding]:
     return [Finding("note", "timeout", text)]
 
 
-def _setting(name: str) -> Call[str | None]:
+def setting(name: str) -> Call[str | None]:
+    """Read a setting of the server; None if it has none of this name."""
     return run_command("CONFIG", "GET", name, read=lambda reply: _value(reply, name), repeatable=True)
 
 

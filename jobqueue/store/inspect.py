@@ -345,19 +345,8 @@ def ids_beginning_with(keys: QueueKeys, prefix: str, cursor: str) -> Call[IdPage
     return run_command(*words, read=_ids, repeatable=True)
 
 
-def eviction() -> Call[str]:
-    """Read the policy by which the server deletes our keys when its memory is full; empty if it does not."""
-    return run_command("INFO", "memory", read=_eviction, repeatable=True)
-
-
 def _ids(reply: Any) -> IdPage:
     cursor, found = reply
     ids = found if isinstance(found, Mapping) else found[::2]
     text = cursor.decode() if isinstance(cursor, bytes) else str(cursor)
     return IdPage(tuple(job_id.decode() for job_id in ids), text)
-
-
-def _eviction(reply: Any) -> str:
-    policy = str(reply.get("maxmemory_policy", "")) if isinstance(reply, Mapping) else ""
-    # The other policies delete only keys with an expiry, which ours do not have.
-    return policy if policy.startswith("allkeys") and int(reply.get("maxmemory", 0)) else ""

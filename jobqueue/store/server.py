@@ -19,6 +19,7 @@ from redis.connection import parse_url
 from redis.retry import Retry as SyncNoRetry
 
 from jobqueue.errors import InvalidURL, suggestion
+from jobqueue.store.sentinel import AsyncSentinelConnection, SentinelConnection, Sentinels
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to wait for a connection."""
@@ -35,10 +36,12 @@ class Server(ABC):
     Attributes:
         where: its URL without a password, for messages.
         knows_blmove: whether BLMOVE can be used to wait for work.
+        lasts: whether what it holds is to outlive this process: else there is no durability to wait for.
     """
 
     where: str
     knows_blmove = True
+    lasts = True
 
     @abstractmethod
     def sync_connections(self, most: int) -> "redis.Redis":
@@ -60,17 +63,21 @@ class RemoteServer(Server):
     def __init__(self, url: str) -> None:
         self.where = masked(url)
         self._url = url
+        # What else its connections are made with.
+        self._sync: Mapping[str, Any] = {}
+        self._async: Mapping[str, Any] = {}
 
     def sync_connections(self, most: int) -> "redis.Redis":
         """See ``Server``."""
         # Not from_url(): there, an option in the URL goes before what is said here.
-        settings = {**parse_url(self._url), **self._settings(most, REPLY_TIMEOUT), "retry": SyncNoRetry(NoBackoff(), 0)}
+        retry = SyncNoRetry(NoBackoff(), 0)
+        settings = {**parse_url(self._url), **self._settings(most, REPLY_TIMEOUT), "retry": retry, **self._sync}
         return redis.Redis(connection_pool=redis.BlockingConnectionPool(**settings))
 
     def async_connections(self, most: int, timeout: float = REPLY_TIMEOUT) -> "redis.asyncio.Redis":
         """See ``Server``."""
         retry = AsyncNoRetry(NoBackoff(), 0)
-        settings = {**async_parse_url(self._url), **self._settings(most, timeout), "retry": retry}
+        settings = {**async_parse_url(self._url), **self._settings(most, timeout), "retry": retry, **self._async}
         return redis.asyncio.Redis(connection_pool=redis.asyncio.BlockingConnectionPool(**settings))
 
     def _settings(self, most: int, timeout: float) -> Mapping[str, Any]:
@@ -88,12 +95,32 @@ class RemoteServer(Server):
         return settings
 
 
+class SentinelServer(RemoteServer):
+    """The primary that sentinels name: after a failover another one.
+
+    Args:
+        url: ``sentinel://``.
+
+    Raises:
+        ValueError: the URL cannot be understood.
+    """
+
+    def __init__(self, url: str) -> None:
+        sentinels, primary = Sentinels.read(url.partition("://")[2])
+        _check(primary)
+        super().__init__(primary)
+        self.where = masked(url)
+        self._sync = {"connection_class": SentinelConnection, "sentinels": sentinels}
+        self._async = {"connection_class": AsyncSentinelConnection, "sentinels": sentinels}
+
+
 class MemoryServer(Server):
     """A server inside this process, for tests and for trying things out: nothing is kept, nobody else reaches it."""
 
     where = "memory://"
     # Its BLMOVE answers at once when the list is missing. Its BRPOPLPUSH, the same with fixed ends, does wait.
     knows_blmove = False
+    lasts = False
 
     def __init__(self) -> None:
         self._fakeredis = _fakeredis()
@@ -114,7 +141,7 @@ def server_at(url: str) -> Server:
     """Return the server that a URL names.
 
     Args:
-        url: ``redis://``, ``rediss://`` (TLS), ``unix://``, the same with ``valkey``, or ``memory://``.
+        url: ``redis://``, ``rediss://`` (TLS), ``unix://``, the same with ``valkey``, ``sentinel://`` or ``memory://``.
 
     Raises:
         InvalidURL: the URL cannot be understood, or needs a package that is not installed.
@@ -122,12 +149,14 @@ def server_at(url: str) -> Server:
     scheme, separator, rest = url.partition("://")
     if scheme == "memory" and separator:
         return MemoryServer()
-    if not separator or scheme not in _SCHEMES:
-        known = sorted({*_SCHEMES, "memory"})
+    known = sorted({*_SCHEMES, "memory", "sentinel"})
+    if not separator or scheme not in known:
         hint = suggestion(scheme, known) or f" (use one of {', '.join(f'{name}://' for name in known)})"
         raise InvalidURL(f"{masked(url)!r} is not the URL of a Redis server{hint}")
-    url = f"{_SCHEMES[scheme]}://{rest}"
     try:
+        if scheme == "sentinel":
+            return SentinelServer(url)
+        url = f"{_SCHEMES[scheme]}://{rest}"
         _check(url)
     except ValueError as error:
         # What the parser says may quote a part of the password.

@@ -61,6 +61,7 @@ class Assignment:
         shutdown_timeout: seconds that running jobs have to end.
         log_level: the name of the level from which on lines are logged.
         log_format: ``text`` or ``json``.
+        examines: whether to say what is to be known of the server.
     """
 
     app: str
@@ -70,6 +71,7 @@ class Assignment:
     shutdown_timeout: float
     log_level: str
     log_format: str
+    examines: bool = True
 
     def to_json(self) -> bytes:
         """Return the assignment as JSON, on one line."""
@@ -94,6 +96,7 @@ class SupervisedWorker(Worker):
             shutdown_timeout=assignment.shutdown_timeout,
         )
         self._supervision = self
+        self._examines = assignment.examines
         self._connection = connection
         self.replacing = False
 

@@ -13,7 +13,7 @@ from jobqueue.errors import JobTimeout, ServerError
 from jobqueue.outcome import Outcome
 from jobqueue.store.claims import Settlement, settle
 from jobqueue.store.client import AsyncClient, SyncClient
-from jobqueue.store.inspect import eviction
+from jobqueue.store.health import examine_server
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.rules import declare
 from jobqueue.store.upkeep import promote
@@ -83,6 +83,7 @@ class Engine:
         supervision: whoever replaces this process when it cannot go on; None if nobody does.
         failed: is told, if nobody does, what has gone wrong.
         told_to_stop: is called, if nobody does, when an operator tells the worker to stop.
+        examines: whether to say what is to be known of the server; of several processes one does.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Engine:
         supervision: Supervision | None,
         failed: Callable[[BaseException], None],
         told_to_stop: Callable[[], None],
+        examines: bool,
     ) -> None:
         settings, server, now = jobs.settings, jobs.connections.server, jobs.connections.now
         self._jobs = jobs
@@ -103,6 +105,7 @@ class Engine:
         self._supervision = supervision
         self._failed = failed
         self._told_to_stop = told_to_stop
+        self._examines = examines
         self._queues = [jobs.keys(name) for name in queues]
         self._concurrency = concurrency
         self._started_up = False
@@ -220,6 +223,7 @@ class Engine:
             task.signature.prepare()
         await start_up(self._jobs)
         self._started_up = True
+        await self._examine_server()
         await self._membership.join()
         await self._declare_limits()
         for loop in self._loops:
@@ -229,11 +233,17 @@ class Engine:
             consumer.start(waiting)
         where = self._jobs.connections.server.where
         self._log.started(self._membership.id, list(self._consumers), self._concurrency, where, len(self._jobs))
+
+    async def _examine_server(self) -> None:
+        """Say what is to be known of a server before jobs are trusted to it."""
+        server = self._jobs.connections.server
+        if not (self._examines and server.lasts):
+            return
         try:
-            if policy := await self._client.run(eviction()):
-                self._log.evicts(where, policy)
+            found = await self._client.follow(examine_server())
         except ServerError:
-            pass  # it does not say, or not to us
+            return  # it does not say, or not to us
+        self._log.examined(server.where, found)
 
     async def _declare_limits(self) -> None:
         for keys in self._queues:

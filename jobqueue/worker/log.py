@@ -2,6 +2,8 @@
 
 import logging
 import math
+from collections.abc import Iterable
+from types import MappingProxyType
 from typing import Any
 
 from jobqueue.context import JobContext
@@ -19,7 +21,10 @@ from jobqueue.outcome import (
     Retried,
     Snoozed,
 )
+from jobqueue.store.findings import Finding
 from jobqueue.worker.decide import error_text
+
+_LEVELS = MappingProxyType({"note": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR})
 
 
 class WorkerLog:
@@ -194,12 +199,13 @@ class WorkerLog:
             self._logger.info("Redis answers again")
         self._in_trouble = error is not None
 
-    def evicts(self, where: str, policy: str) -> None:
-        """The server may delete jobs."""
-        self._logger.warning(
-            "Redis at %s deletes jobs when its memory is full (maxmemory-policy %s): set noeviction",
-            where, policy,
-        )  # fmt: skip
+    def examined(self, where: str, found: Iterable[Finding]) -> None:
+        """The server was looked at. What is well, and what it does not tell us, is not said."""
+        for each in found:
+            if each.level != "ok" and each.code != "unseen":
+                # What a crash takes is more than a note to those who run jobs.
+                level = logging.WARNING if each.code == "persistence" else _LEVELS[each.level]
+                self._logger.log(level, "Redis at %s: %s", where, each.text)
 
     def hook_failed(self, hook: object, error: BaseException) -> None:
         """A user's hook raised."""

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from pydantic_core import from_json
@@ -160,7 +161,9 @@ class Supervisor:
             child.kill_at = math.inf
 
     def _start(self, slot: "_Slot") -> None:
-        slot.child = _Child(self._assignment)
+        # One of them says what is to be known of the server, and once.
+        examines = slot is self._slots[0] and not slot.ready
+        slot.child = _Child(replace(self._assignment, examines=examines))
         self._selector.register(slot.child.connection, selectors.EVENT_READ, slot)
         self._log.started(slot.child.process.pid)
 
@@ -171,7 +174,7 @@ class Supervisor:
             return
         for message in child.messages():
             if "ready" in message:
-                child.ready = self._ever_ready = True
+                child.ready = slot.ready = self._ever_ready = True
             elif "done" in message:
                 child.done = True
             elif "replace" in message:
@@ -266,6 +269,7 @@ class _Slot:
     def __init__(self) -> None:
         self.child: _Child | None = None
         self.wanted = True
+        self.ready = False
         self.not_before = 0.0
         self.strikes = 0
 

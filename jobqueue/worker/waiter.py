@@ -71,6 +71,8 @@ class Waiter:
             return await self._redis.execute_command(*command) is not None
         except (RedisError, OSError) as error:
             self._client_id = None
+            # A server that was demoted stays connected: only a new connection finds the new one.
+            await self._redis.connection_pool.disconnect()
             raise explain(error, server.where) from error
 
     async def stop(self) -> None:

@@ -68,6 +68,7 @@ class Worker:
         self.burst = burst
         self.shutdown_timeout = seconds(shutdown_timeout, "shutdown_timeout")
         self._supervision: Supervision | None = None
+        self._examines = True
         self._error: BaseException | None = None
         self._log = WorkerLog()
         self.left_running = 0
@@ -157,6 +158,7 @@ class Worker:
             supervision=self._supervision,
             failed=self._failed,
             told_to_stop=self._stop,
+            examines=self._examines,
         )
         # The server may be away for long: a worker that is told to stop must not wait for it.
         await self._unless_stopped(self._engine.start(waiting=not self.burst))

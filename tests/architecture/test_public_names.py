@@ -57,6 +57,7 @@ PUBLIC = [
     "JobTimeout",
     "Keep",
     "Limits",
+    "NotDurable",
     "NotInsideJob",
     "OutcomeKind",
     "PayloadTooLarge",

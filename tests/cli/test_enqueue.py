@@ -179,3 +179,20 @@ def test_waiting_is_interrupted_and_the_job_goes_on(producer: JobQueue, start: C
     assert waiting.log.splitlines()[-1] == "Error: interrupted"
     assert "Traceback" not in waiting.log
     assert producer.queue("default").job("one").state() is JobState.WAITING
+
+
+def test_a_job_that_is_not_as_safe_as_was_asked_for_is_named(shell: Shell, producer: JobQueue):
+    shell.variables["JOBQUEUE_DURABILITY_TIMEOUT"] = "50ms"
+    late, refused, unknown = shell.all(
+        ("enqueue", "add", "--id", "j1", "--durability", "replica"),
+        ("enqueue", "add", "--id", "j2", "--durability", "fsync"),
+        ("enqueue", "add", "--durability", "disk"),
+    )
+
+    assert (late.code, late.out) == (1, "")
+    assert "j1 in default is enqueued" in late.complaint
+    assert producer.job("default", "j1").info().state is JobState.WAITING
+    assert refused.code == 1
+    assert "keeps no file of commands (appendonly no)" in refused.complaint
+    assert unknown.code == 2
+    assert [job.id for job in producer.queue("default").jobs("waiting")] == ["j1"]

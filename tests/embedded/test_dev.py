@@ -50,6 +50,7 @@ def test_it_starts_a_server_and_runs_jobs_that_are_enqueued_elsewhere(shell: She
 
     assert add(url_said_by(dev), 1, 2) == 3
     assert ", started in .jobqueue\n" in dev.log
+    assert "Redis at" not in dev.log  # there is nothing to warn of
     dev.signal(signal.SIGINT)
     assert dev.code() == 0
     assert processes_in(shell.folder) == []

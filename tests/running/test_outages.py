@@ -220,14 +220,6 @@ async def _enqueue_when_there_is_room(work, n):
     return await await_until(enqueue, "there is room")
 
 
-@pytest.mark.parametrize(("policy", "said"), [("allkeys-lru", True), ("volatile-lru", False), ("noeviction", False)])
-async def test_a_server_that_deletes_jobs_is_warned_of(policy, said, caplog, a_server):
-    with a_server("valkey", "--maxmemory", "100mb", "--maxmemory-policy", policy) as server:
-        async with worker_of(JobQueue(server.url)):
-            pass
-    assert ("set noeviction" in caplog.text) is said
-
-
 @pytest.fixture
 def broken(mortal, tmp_path):
     """Return a proxy before the server."""

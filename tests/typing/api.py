@@ -63,7 +63,10 @@ jobs = JobQueue(
     max_payload=100_000,
     lease=30,
     max_lost=3,
+    durability="replica",
+    durability_timeout=0.5,
 )
+JobQueue(durability="disk")  # wrong: a durability that does not exist
 JobQueue(prefx="shop")  # wrong: a mistyped setting
 JobQueue(lease="30")  # wrong: the type of a setting
 Keep(days=1)  # wrong: a mistyped bound

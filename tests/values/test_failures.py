@@ -24,6 +24,9 @@ BURIED = "Error running script (call to f_a8871597fc68fce45f5a579a78297d7e6aed52
         exceptions.BusyLoadingError("Redis is loading the dataset in memory"),
         exceptions.ResponseError("LOADING Redis is loading the dataset in memory"),
         exceptions.ReadOnlyError("READONLY You can't write against a read only replica."),
+        exceptions.ReadOnlyError("You can't write against a read only replica."),  # as redis-py has it
+        exceptions.MasterDownError("Link with MASTER is down and replica-serve-stale-data is set to 'no'."),
+        exceptions.TryAgainError("Multiple keys request during rehashing of slot"),
         exceptions.ResponseError("READONLY You can't write against a read only replica."),
         exceptions.ResponseError(BURIED + "READONLY You can't write against a read only replica."),
         exceptions.ResponseError("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."),

@@ -58,6 +58,7 @@ def test_the_options_of_a_task_are_filled_in():
         "version": 2,
         "aliases": ["send"],
         "schedule": Every(minutes=5),
+        "durability": "fsync",
     }
     assert TaskSettings.of("send", False, options) == TaskSettings(
         "mail.send",
@@ -74,6 +75,7 @@ def test_the_options_of_a_task_are_filled_in():
         version=2,
         aliases=("send",),
         schedules=(Schedule(Every(minutes=5)),),
+        durability="fsync",
     )
     assert {*options, "aggregate"} == set(TaskOptions.__annotations__)
     gathering = Aggregate("rows", size=50)
@@ -198,6 +200,7 @@ def test_the_options_of_a_job_are_filled_in():
         "expires": timedelta(minutes=5),
         "dedup": Dedup.keep_last(by="to"),
         "after": [Job("j1"), After(Job("j1", "load"), on_failure="run")],
+        "durability": "replica",
     }
     assert JobSettings.of(options) == JobSettings(
         id="order:5",
@@ -213,6 +216,7 @@ def test_the_options_of_a_job_are_filled_in():
         expires=300.0,
         dedup=Dedup.keep_last(by="to"),
         after=(Edge("mail", "j1", "fail"), Edge("load", "j1", "run")),
+        durability="replica",
     )
     assert {*options, "run_at"} == set(EnqueueOptions.__annotations__)
 

@@ -131,7 +131,10 @@ def test_memory_is_a_server_of_its_own_each_time():
     [
         ("http://localhost", "'http://localhost' is not the URL of a Redis server"),
         ("reddis://localhost", r"did you mean 'rediss?'"),
-        ("memcached://localhost", r"use one of memory://, redis://, rediss://, unix://, valkey://, valkeys://"),
+        (
+            "memcached://localhost",
+            r"use one of memory://, redis://, rediss://, sentinel://, unix://, valkey://, valkeys://",
+        ),
         ("localhost:6379", "'localhost:6379' is not the URL of a Redis server"),
         ("memory", "is not the URL of a Redis server"),
         ("", "'' is not the URL of a Redis server"),
