@@ -7,7 +7,7 @@ TESTS   ?= tests
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format reference bench clean
+.PHONY: help demo test check format reference bench chaos soak clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,13 @@ reference: $(VENV)/.dev ## Make docs/cli-reference.md of the commands
 bench: $(VENV)/.dev ## Measure: throughput beside peers, latency, and what is repeated when workers are killed
 	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
 	@$(BIN)/python benchmarks
+
+chaos: $(VENV)/.dev ## Try every fault, for twenty minutes: make chaos SEED=7 SCALE=0.1 REPORT=table.md
+	@$(BIN)/pip install --quiet --disable-pip-version-check --group chaos
+	@PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(SCALE),--scale $(SCALE)) $(if $(REPORT),--report $(REPORT))
+
+soak: $(VENV)/.dev ## Have a worker live through half an hour of faults, and look at what it uses: make soak MINUTES=5
+	@PYTHONPATH=tests $(BIN)/python -m chaos.soak $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(REPORT),--report $(REPORT))
 
 clean: ## Remove the environment and what tools have cached
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -123,13 +123,22 @@ def running(kind: Kind, *options: str) -> Iterator[RunningServer]:
 
 
 @contextmanager
-def replicated(kind: Kind, *options: str, password: str | None = None) -> Iterator[tuple[RunningServer, RunningServer]]:
-    """Start a primary and its replica, linked; each has a port on 127.0.0.1 beside its socket."""
+def replicated(
+    kind: Kind, *options: str, password: str | None = None, other_kind: Kind | None = None
+) -> Iterator[tuple[RunningServer, RunningServer]]:
+    """Start a primary and its replica, linked; each has a port on 127.0.0.1 beside its socket.
+
+    Args:
+        kind: which program.
+        options: settings for both.
+        password: what it takes to look whether they are linked.
+        other_kind: another program for the replica.
+    """
     port, other = free_ports(2)
     fixed = ("--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0", *options)
     with (
         running(kind, *fixed, "--port", str(port)) as primary,
-        running(kind, *fixed, "--port", str(other), "--replicaof", f"127.0.0.1 {port}") as replica,
+        running(other_kind or kind, *fixed, "--port", str(other), "--replicaof", f"127.0.0.1 {port}") as replica,
         redis.Redis(unix_socket_path=str(replica.socket), password=password) as client,
     ):
         deadline = time.monotonic() + 20

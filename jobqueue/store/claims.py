@@ -93,6 +93,8 @@ class Pulse:
 
     Attributes:
         live: whether the worker still has a lease. If not, its jobs are no longer its own.
+        forgotten: whether the server has lost what it had told the worker: its lease is live, but what the two know of
+            each other is not the same any more.
         order: what the worker is told to do; empty for nothing.
         cancelling: the active jobs of the queue that were asked to stop, whoever runs them.
     """
@@ -100,6 +102,7 @@ class Pulse:
     live: bool
     order: str
     cancelling: tuple[str, ...]
+    forgotten: bool = False
 
 
 class Reaped(NamedTuple):
@@ -128,9 +131,16 @@ def register(keys: QueueKeys, worker: str, lease: float, info: dict[str, Any]) -
     return run_script(script("register"), keys, (worker, _ms(lease), to_json(info)), bool)
 
 
-def heartbeat(keys: QueueKeys, worker: str, lease: float) -> Call[Pulse]:
-    """Renew the lease of a worker."""
-    return run_script(script("heartbeat"), keys, (worker, _ms(lease)), _pulse)
+def heartbeat(keys: QueueKeys, worker: str, lease: float, answered: int = 0) -> Call[Pulse]:
+    """Renew the lease of a worker.
+
+    Args:
+        keys: the queue.
+        worker: the id of the worker.
+        lease: seconds for which it is taken to be alive from now on.
+        answered: the last request on this queue that the worker was answered while it had a lease; 0 for none.
+    """
+    return run_script(script("heartbeat"), keys, (worker, _ms(lease), answered), _pulse)
 
 
 def order(keys: QueueKeys, worker: str, verb: Literal["quiet", "stop", "restart"]) -> Call[bool]:
@@ -289,7 +299,8 @@ def _ms(duration: float) -> int:
 
 
 def _pulse(reply: Any) -> Pulse:
-    return Pulse(bool(reply[0]), reply[1].decode(), tuple(job_id.decode() for job_id in reply[2::2]))
+    state, order, *cancelling = reply
+    return Pulse(state == 1, order.decode(), tuple(job_id.decode() for job_id in cancelling[::2]), state == 2)
 
 
 def _answer(reply: Any) -> Answer:

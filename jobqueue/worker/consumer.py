@@ -89,6 +89,7 @@ class Consumer:
         self._others_turn = others_turn
         self._broken = broken
         self._request = 0
+        self._answered = ("", 0)
         self._outcomes: list[tuple[Running | None, Settlement]] = []
         self._speaking: deque[JobContext] = deque()
         self._speech_due = False
@@ -144,6 +145,11 @@ class Consumer:
             running.stop(Stop.CANCELLED)
         elif self._exchanging:
             self._cancelled_early.add(job_id)
+
+    def answered(self, worker: str) -> int:
+        """Return the last request that was answered under an id of the worker; 0 for none. Any thread may ask."""
+        last, request = self._answered
+        return request if last == worker else 0
 
     async def suspend(self) -> None:
         """Take no jobs until ``resume``: under an id whose lease is gone, none must be taken."""
@@ -238,6 +244,11 @@ class Consumer:
                 self._settled(running, settlement.outcome)
             else:
                 self._log.superseded(running.context, settlement.outcome)
+        if answer.lease:
+            self._answered = (worker, self._request)
+        if not all(answer.applied):
+            # It may be that the server has lost what it had told this worker.
+            self._membership.suspect()
         if answer.vanished:
             self._log.vanished(self.keys.queue, answer.vanished)
         # What was said of an id that has been given up meanwhile says nothing of the new one.

@@ -184,11 +184,16 @@ class WorkerLog:
             queue, worker, returned, failed,
         )  # fmt: skip
 
-    def lease_lost(self, worker: str, new: str, running: int) -> None:
-        """The worker was taken for dead."""
+    def lease_lost(self, worker: str, new: str, running: int, *, forgotten: bool) -> None:
+        """The worker was taken for dead, or the server has forgotten what it had told it."""
+        why = (
+            "found that the server has lost its latest writes, as in a power cut or a failover"
+            if forgotten
+            else "was taken for dead, because it gave no sign of life for too long"
+        )
         self._logger.error(
-            "worker %s was taken for dead, because it gave no sign of life for too long. Its %d jobs are stopped and"
-            " have been given to others; it goes on as %s", worker, running, new,
+            "worker %s %s. Its %d jobs are stopped and have been given to others; it goes on as %s",
+            worker, why, running, new,
         )  # fmt: skip
 
     def server_trouble(self, error: ServerError | None) -> None:

@@ -33,7 +33,8 @@ class Membership:
         beat_client: SyncClient,
         announce: Callable[[str], None],
         held: Callable[[], None],
-        lost: Callable[[], None],
+        lost: Callable[[bool], None],
+        answered: Callable[[QueueKeys, str], int],
         cancelling: Callable[[QueueKeys, str], None],
         ordered: Callable[[str], None],
         trouble: Callable[[ServerError | None], None],
@@ -48,7 +49,10 @@ class Membership:
             beat_client: sends the heartbeats, from their thread.
             announce: is told each id before it is used.
             held: is called in the event loop with each heartbeat that has renewed the lease.
-            lost: is called in the event loop when the lease is gone.
+            lost: is called in the event loop when the lease is gone, with whether the server has forgotten what it had
+                told the worker.
+            answered: returns the last request on a queue to which the worker of an id has an answer. It is called in
+                the thread of the heartbeats.
             cancelling: is called in the event loop with each active job of the queues that was asked to stop.
             ordered: is called in the event loop with what operators tell the worker to do, once for each order.
             trouble: is called in the event loop when a heartbeat cannot be sent.
@@ -62,6 +66,7 @@ class Membership:
         self._announce = announce
         self._held = held
         self._lost = lost
+        self._answered = answered
         self._cancelling = cancelling
         self._ordered = ordered
         self._trouble = trouble
@@ -80,14 +85,15 @@ class Membership:
         self._thread.start()
 
     async def rejoin(self) -> str:
-        """Go on under a new id after the lease was lost; what is left in the old inbox is returned.
+        """Go on under a new id after the lease was lost; what is left with the old one is returned.
 
         Returns:
             The old id.
         """
         old, self.id = self.id, _worker_id()
         await self._register()
-        await self._return_all(old, force=False)
+        # Whatever the server takes it to hold: nobody goes on under that id.
+        await self._return_all(old, force=True)
         return old
 
     async def leave(self) -> None:
@@ -134,7 +140,8 @@ class Membership:
                 return
             worker = self.id
             try:
-                pulses = self._beat_client.run_many([heartbeat(keys, worker, self._lease) for keys in self._queues])
+                beats = [heartbeat(keys, worker, self._lease, self._answered(keys, worker)) for keys in self._queues]
+                pulses = self._beat_client.run_many(beats)
             except ServerError as error:
                 wait = min(1.0, interval)
                 self._in_loop(self._trouble, error)
@@ -151,7 +158,10 @@ class Membership:
 
     def _felt(self, worker: str, pulses: Sequence[Pulse]) -> None:
         if worker == self.id:
-            (self._held if all(pulse.live for pulse in pulses) else self._lost)()
+            if all(pulse.live for pulse in pulses):
+                self._held()
+            else:
+                self._lost(any(pulse.forgotten for pulse in pulses))
         for keys, pulse in zip(self._queues, pulses, strict=True):
             for job_id in pulse.cancelling:
                 self._cancelling(keys, job_id)

@@ -3,7 +3,6 @@
 import asyncio
 import ctypes
 import os
-import resource
 import signal
 import time
 from pathlib import Path
@@ -27,7 +26,7 @@ from jobqueue import (
 
 ATTEMPTS = 4
 
-KEPT = Keep(age=10 * 86_400, count=1_000_000)
+KEPT = Keep(age=10 * 86_400, count=int(os.environ.get("CHAOS_KEEP", "1000000")))
 
 jobs = JobQueue(
     os.environ["CHAOS_URL"],
@@ -119,8 +118,12 @@ jobs.limits("keyed", each_key=Limits(concurrency=1))
 
 
 @jobs.task(queue="main")
-async def crashes(how: str) -> None:
-    """End the process, with all that it runs."""
+async def crashes(how: str, always: bool) -> None:
+    """End the process, with all that it runs: each time, or the first time only."""
+    marker = Path(os.environ["CHAOS_LEDGER"]).with_name(f"crashed-{current_job().id}")
+    if marker.exists() and not always:
+        return
+    marker.touch()
     match how:
         case "segfault":
             ctypes.string_at(0)
@@ -128,9 +131,8 @@ async def crashes(how: str) -> None:
             os._exit(3)
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        case "memory":
-            resource.setrlimit(resource.RLIMIT_AS, (1 << 20, resource.RLIM_INFINITY))
-            _ = [bytearray(1 << 24) for _ in range(1000)]
+        case "abort":
+            os.abort()
 
 
 @jobs.task(queue="main")
@@ -147,7 +149,7 @@ async def holds_on(seconds: float) -> None:
 
 @jobs.task(
     queue="slots",
-    schedule=Schedule(Every(seconds=1), id="tick") if "CHAOS_SCHEDULE" in os.environ else None,
+    schedule=Schedule(Every(seconds=1), id="tick", missed=100) if "CHAOS_SCHEDULE" in os.environ else None,
 )
 async def tick() -> None:
     """The job of a schedule."""

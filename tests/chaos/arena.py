@@ -19,11 +19,11 @@ import redis
 from audit import Keyspace, read_keyspace
 from chaos.ledger import Ledger, Name, read
 from chaos.proxy import PASS, Action, Command, Proxy
-from chaos.verdict import Allowance, Verdict, judge
-from servers import KINDS, RunningServer
+from chaos.verdict import SURE, Allowance, Verdict, judge
+from servers import KINDS, Kind, RunningServer, running
 from waiting import wait_until
 
-from jobqueue import Draft, Flow, JobQueue, JobQueueError, ServerError
+from jobqueue import Draft, Flow, JobQueue, JobQueueError, NotDurable, ServerError
 from jobqueue.store.keys import queue_keys
 
 PREFIX = "chaos"
@@ -37,7 +37,8 @@ Shape = Callable[[JobQueue, random.Random, int], Draft[Any] | Flow[Any]]
 def job(jobs: JobQueue, rng: random.Random, task: str, n: int, queue: str = "main", **options: Any) -> Draft[Any]:
     """Return a job with an id of its own, so that it can be enqueued again."""
     arguments = options.pop("args", {"n": n})
-    return jobs.queue(queue).draft(task, arguments, id=f"{rng.getrandbits(64):016x}", **options)
+    mark = SURE if "durability" in options else ""
+    return jobs.queue(queue).draft(task, arguments, id=f"{mark}{rng.getrandbits(64):016x}", **options)
 
 
 def only_work(jobs: JobQueue, rng: random.Random, n: int) -> Draft[Any]:
@@ -79,15 +80,34 @@ def a_flow(jobs: JobQueue, rng: random.Random, n: int, parts: int = 4) -> Flow[A
     return Flow(job(jobs, rng, "whole", n), after=waited_for)
 
 
+def usual() -> Kind:
+    """Return the kind of server that faults are tried on: that of the system, or the one from PyPI."""
+    return KINDS["redis" if KINDS["redis"].find() else "valkey"]
+
+
+def left_to_do(jobs: JobQueue) -> int:
+    """Return how many jobs have not ended, without those of flows that were never completed."""
+    left = 0
+    connection = jobs.connections.sync_client().redis
+    for name in jobs.queues():
+        keys = jobs.keys(name)
+        counts = jobs.queue(name).info().counts
+        left += sum(count for state, count in counts.items() if not state.ended)
+        left -= int(connection.zcard(keys["staging"]))
+        # What lies in an inbox is counted nowhere else.
+        left += sum(int(connection.llen(key)) for key in connection.scan_iter(match=keys.inbox("*"), count=1000))
+    return left
+
+
 class Arena:
     """A place for one fault.
 
     Args:
         seed: what all that is drawn depends on.
-        kind: which server.
+        kind: which server; the usual one if it is left out.
         options: settings of the server.
         lease: seconds of the workers' leases.
-        url: where the server is, if it is not one of our own.
+        server: the server, if it is not to be one of its own.
         environment: what the worker processes have in their environment besides.
     """
 
@@ -95,16 +115,16 @@ class Arena:
         self,
         seed: int,
         *,
-        kind: str = "redis",
+        kind: Kind | None = None,
         options: Sequence[str] = ("--appendonly", "no"),
         lease: float = LEASE,
+        server: RunningServer | None = None,
         environment: dict[str, str] | None = None,
     ) -> None:
         self.rng = random.Random(seed)
         self._stack = contextlib.ExitStack()
         self.folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="jq-chaos-")))
-        self.server = RunningServer(KINDS[kind], *options)
-        self._stack.callback(self.server.remove)
+        self.server = server or self._stack.enter_context(running(kind or usual(), *options))
         self.proxy = Proxy(str(self.folder / "proxy.sock"), str(self.server.socket))
         self._stack.callback(self.proxy.close)
         self.ledger_path = self.folder / "ledger"
@@ -185,14 +205,16 @@ class Arena:
                 ]
         return found
 
-    def working(self, count: int) -> None:
+    def working(self, count: int, queue: str = "main") -> None:
         """Wait until so many processes have registered."""
         with self.application() as jobs:
-            wait_until(lambda: self._registered(jobs) >= count, f"{count} workers have registered:\n{self.logs()}", 30)
+            wait_until(
+                lambda: self._registered(jobs, queue) >= count, f"{count} workers have registered:\n{self.logs()}", 30
+            )
 
-    def _registered(self, jobs: JobQueue) -> int:
+    def _registered(self, jobs: JobQueue, queue: str) -> int:
         try:
-            return len(jobs.queue("main").info().workers)
+            return len(jobs.queue(queue).info().workers)
         except JobQueueError:
             return 0
 
@@ -271,6 +293,12 @@ class Arena:
                 if rate:
                     self._stop.wait(max(0.0, began + done / rate - time.monotonic()))
 
+    def move_to(self, server: RunningServer) -> None:
+        """Have everybody find another server from now on: the one that was promoted."""
+        self.server = server
+        self.proxy.server = str(server.socket)
+        self.proxy.cut_all()
+
     def enqueue(self, jobs: JobQueue, drafts: Sequence[Draft[Any]]) -> bool:
         """Enqueue jobs whose ids are known, and write down what became of them; return whether they were accepted."""
         return self._write_down(drafts, lambda: jobs.enqueue_many(drafts) if len(drafts) > 1 else jobs.enqueue(*drafts))
@@ -283,7 +311,7 @@ class Arena:
     def _write_down(self, drafts: Sequence[Draft[Any]], enqueue: Callable[[], object]) -> bool:
         try:
             enqueue()
-        except ServerError:
+        except (ServerError, NotDurable):
             self.ledger.write_all(("unknown", draft.queue, draft.id) for draft in drafts)
             return False
         self.ledger.write_all(("accepted", draft.queue, draft.id) for draft in drafts)
@@ -332,6 +360,10 @@ class Arena:
 
         self.proxy.plan = plan
 
+    def pause(self, seconds: float) -> None:
+        """Wait, unless everything is to be healed."""
+        self._healing.wait(seconds)
+
     def heal(self, name: str = "all") -> None:
         """End all faults."""
         self._healing.set()
@@ -379,6 +411,10 @@ class Arena:
         verdict.leaked += self.left_over()
         return verdict
 
+    def stop_producing(self) -> None:
+        """Have the producers end with the call they are in."""
+        self._stop.set()
+
     def join_producers(self) -> None:
         """Wait until the producers are done."""
         for thread in self._threads:
@@ -388,10 +424,9 @@ class Arena:
 
     def _all_ended(self, jobs: JobQueue) -> bool:
         try:
-            infos = [jobs.queue(name).info() for name in jobs.queues()]
-        except ServerError:
+            return not left_to_do(jobs)
+        except (ServerError, redis.RedisError):
             return False
-        return not any(count for info in infos for state, count in info.counts.items() if not state.ended)
 
     def spaces(self) -> list[Keyspace]:
         """Return all that is stored of each queue."""

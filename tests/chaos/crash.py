@@ -20,6 +20,7 @@ from typing import NamedTuple
 import redis
 from audit import Keyspace, read_keyspace
 from chaos import cycle
+from chaos.arena import left_to_do
 from chaos.ledger import Ledger, read
 from chaos.proxy import PASS, Action, Command, CutBefore, Proxy, Swallow, Then
 from chaos.verdict import Allowance, Verdict, judge
@@ -279,9 +280,7 @@ class _Cycle:
         client.close()
 
     def _all_ended(self) -> bool:
-        names = self._jobs.queues()
-        infos = [self._jobs.queue(name).info() for name in names]
-        left = sum(count for info in infos for state, count in info.counts.items() if not state.ended)
+        left = left_to_do(self._jobs)
         slots = [each.fired for each in self._jobs.schedules.list()]
         return not left and all(count >= cycle.SLOTS for count in slots)
 

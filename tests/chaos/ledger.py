@@ -84,7 +84,7 @@ class Account:
         killed: when processes were killed, in nanoseconds.
         faults: how often each fault was injected.
         healed: when something was undone, in nanoseconds.
-        ends: when executions have ended, in the order of time.
+        signs: when executions have begun or ended, in the order of time.
     """
 
     accepted: set[Name] = field(default_factory=set)
@@ -93,7 +93,7 @@ class Account:
     killed: dict[int, int] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     healed: list[int] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
+    signs: list[int] = field(default_factory=list)
 
 
 def read(path: Path) -> Account:
@@ -111,10 +111,11 @@ def read(path: Path) -> Account:
                     run = Run(int(token), int(pid), int(at))
                     open_runs[queue, job, token, pid] = run
                     account.runs[queue, job].append(run)
+                    account.signs.append(int(at))
                 case ["end", queue, job, token, pid, how, at]:
                     run = open_runs.pop((queue, job, token, pid))
                     run.ended, run.how = int(at), how
-                    account.ends.append(int(at))
+                    account.signs.append(int(at))
                 case ["killed", pid, at]:
                     account.killed[int(pid)] = int(at)
                 case ["fault", name, _]:

@@ -23,17 +23,19 @@ from chaos.ledger import Account, Name, Run
 from jobqueue.job import Counts, Execution, OutcomeKind
 
 ENDED = ("completed", "failed", "cancelled")
+SURE = "sure-"
+"""How the ids of jobs begin of which the producer was told that they are more than in memory."""
+
 MOST_LOST = 11
 """How often a job may be lost whose workers held other jobs too; see the guarantees."""
 
 UNDISTURBED = (
     OutcomeKind.RETRIED,
-    OutcomeKind.SNOOZED,
     OutcomeKind.LIMITED,
     OutcomeKind.BLOCKED,
     OutcomeKind.PARKED,
 )
-"""How an execution ends after which another is no repetition."""
+"""How an execution ends after which another is no repetition; snoozes are counted, and not recorded."""
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Verdict:
         repeats: executions that were made again because the one before was lost or interrupted.
         quarantined: jobs that have failed because they were lost too often.
         recovery: the longest time in seconds from a kill or the end of an outage until work went on.
+        forgotten: accepted jobs that the server has lost, where nothing else was to be expected.
     """
 
     jobs: int = 0
@@ -61,6 +64,7 @@ class Verdict:
     repeats: int = 0
     quarantined: int = 0
     recovery: float = 0.0
+    forgotten: int = 0
 
     @property
     def problems(self) -> list[str]:
@@ -79,12 +83,14 @@ class Allowance:
 
     Attributes:
         forgetful: whether the server has lost what it had acknowledged: an accepted job may be gone, and what is
-            known of executions too.
+            known of executions too. Jobs whose id begins with ``SURE`` may not: their producer asked for more.
+        pruned: whether ended jobs are deleted after a while: an accepted job may be gone that was run to its end.
         attempts: how often a job may fail.
         in_order: the ids of keys whose jobs run one at a time, in the order in which they were enqueued.
     """
 
     forgetful: bool = False
+    pruned: bool = False
     attempts: int = 5
     in_order: Sequence[Sequence[Name]] = ()
 
@@ -99,7 +105,11 @@ def judge(account: Account, spaces: Iterable[Keyspace], allowance: Allowance = A
         found |= {(space.queue, job) for job in space["jobs"]}
         _judge_queue(verdict, account, space, allowance)
     missing = account.accepted - found
-    verdict.lost += [] if allowance.forgetful else [f"{queue}/{job} was accepted" for queue, job in sorted(missing)]
+    if allowance.pruned:
+        missing = {name for name in missing if not any(run.how == "returned" for run in account.runs.get(name, []))}
+    lost = {name for name in missing if not allowance.forgetful or name[1].startswith(SURE)}
+    verdict.lost += [f"{queue}/{job} was accepted" for queue, job in sorted(lost)]
+    verdict.forgotten = len(missing - lost)
     verdict.jobs = len(found | account.accepted)
     for ids in allowance.in_order:
         begun = [(account.runs[name][0].started, name) for name in ids if account.runs.get(name)]
@@ -111,12 +121,15 @@ def judge(account: Account, spaces: Iterable[Keyspace], allowance: Allowance = A
 
 def _judge_queue(verdict: Verdict, account: Account, space: Keyspace, allowance: Allowance) -> None:
     ended = {job: state for state in ENDED for job in space[state]}
+    staged = {member.rpartition("|")[2] for member in space["staging"]}
     for job in space["jobs"]:
         name = (space.queue, job)
         counts, history = _attempts(space["attempts"].get(job, ""))
         runs = account.runs.get(name, [])
         lost = {each.token for each in history if each.outcome is OutcomeKind.LOST}
         state = ended.get(job)
+        if state is None and job in staged and name not in account.accepted:
+            continue  # of a flow that was never completed: it is deleted when its time is over
         if state is None:
             place = next(
                 (place for place in ("active", "delayed", "blocked", "parked") if job in space[place]), "waiting"
@@ -128,8 +141,8 @@ def _judge_queue(verdict: Verdict, account: Account, space: Keyspace, allowance:
         given_up = ending.error_type == "WorkerLost"
         lost |= {ending.token} if given_up else set()
         verdict.quarantined += given_up
-        expected = {each.token for each in history if each.outcome in UNDISTURBED}
-        verdict.repeats += max(0, len([run for run in runs if run.token not in expected]) - 1)
+        undisturbed = sum(each.outcome in UNDISTURBED for each in history) + counts.snoozed
+        verdict.repeats += max(0, len(runs) - 1 - undisturbed)
         _judge_runs(verdict, account, name, runs, lost, allowance)
         if state == "completed":
             if not any(run.token == ending.token and run.how == "returned" for run in runs):
@@ -163,7 +176,7 @@ def _recovery(account: Account) -> float:
             if earlier.ended is not None and not earlier.how:
                 longest = max(longest, later.started - earlier.ended)
     for healed in account.healed:
-        after = min((at for at in account.ends if at > healed), default=healed)
+        after = min((at for at in account.signs if at > healed), default=healed)
         longest = max(longest, after - healed)
     return longest / 1e9
 

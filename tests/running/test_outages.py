@@ -1,6 +1,7 @@
 """The server dies, freezes, is full, or its replies get lost: nothing is lost with it, and nothing is done twice."""
 
 import asyncio
+import os
 import threading
 from itertools import count
 
@@ -77,6 +78,33 @@ async def test_a_server_that_forgot_everything_is_registered_with_again(a_server
             await asyncio.to_thread(server.start)
             worker._engine._membership.suspect()
             assert await (await work.aenqueue()).aresult(20) == "done"
+
+
+async def test_what_a_server_takes_for_active_that_lost_its_latest_writes_runs_again(mortal, caplog):
+    jobs = JobQueue(mortal.url, lease=1)
+    go_on = asyncio.Event()
+    ran = []
+
+    @jobs.task
+    async def work(n: int) -> int:
+        ran.append(n)
+        await go_on.wait()
+        return n
+
+    async with worker_of(jobs):
+        handles = await jobs.aenqueue_many(work.draft(n) for n in range(3))
+        await await_until(lambda: len(ran) == 3, "all have begun")
+        [log] = mortal.socket.parent.glob("appendonlydir/*.incr.aof")
+        size = log.stat().st_size
+        go_on.set()
+        assert await jobs.aresults(handles, 10) == [0, 1, 2]
+        # The power goes, and with it all that came after their beginning. For the server they are active still.
+        await asyncio.to_thread(mortal.kill)
+        os.truncate(log, size)
+        await asyncio.to_thread(mortal.start)
+        assert await jobs.aresults(handles, 20) == [0, 1, 2]
+        assert sorted(ran) == [0, 0, 1, 1, 2, 2]
+        assert "has lost its latest writes" in caplog.text
 
 
 async def test_while_the_server_is_frozen_the_loop_goes_on(mortal):

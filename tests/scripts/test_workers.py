@@ -33,6 +33,21 @@ def test_a_heartbeat_renews_a_lease_that_nobody_has_taken_advantage_of(client, k
     assert keyspace()["workers"] == {"w1": START + 330_000}
 
 
+def test_a_server_that_has_forgotten_an_answer_says_so_and_renews_nothing(client, keys, desk, enqueue, keyspace):
+    enqueue("a", "b")
+    worker = desk()
+    worker.claim(1)
+    assert client.run(heartbeat(keys, "w1", 30, worker.request)).live
+    before = keyspace().present
+    for answered in (worker.request + 1, worker.request + 5):
+        pulse = client.run(heartbeat(keys, "w1", 30, answered))
+        assert (pulse.live, pulse.forgotten) == (False, True)
+    assert keyspace().present == before
+    client.redis.hdel(keys["claims"], "w1")
+    assert client.run(heartbeat(keys, "w1", 30, 1)).forgotten
+    assert client.run(heartbeat(keys, "w1", 30)).live
+
+
 def test_a_heartbeat_does_not_bring_back_the_dead(client, keys, keyspace, travel):
     client.run(register(keys, "w1", 30, {}))
     travel.by(30)

@@ -1,0 +1,281 @@
+"""The server is killed, loses power, is full, deletes what it likes, and is replaced by its replica."""
+
+import itertools
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+from chaos.arena import Arena, job, mixed, short_work, usual
+from chaos.ledger import read
+from chaos.scenario import Found, Skipped, Terms, end, scenario
+from chaos.verdict import Allowance
+from servers import KINDS, Kind, RunningServer, replicated, watched
+from waiting import wait_until
+
+from jobqueue import Draft, Flow, JobQueue
+
+AOF = ("--appendonly", "yes", "--appendfsync")
+
+
+def confirmed(durability: str) -> Any:
+    """Return what makes jobs of which the producer wants to know that they are kept."""
+
+    def shape(jobs: JobQueue, rng: Any, n: int) -> Draft[Any] | Flow[Any]:
+        return job(jobs, rng, "work", n, durability=durability)
+
+    return shape
+
+
+@scenario("F13", "the server is killed (kill -9) and started again, with appendfsync everysec")
+def server_killed(terms: Terms) -> Found:
+    with Arena(terms.seed, options=(*AOF, "everysec")) as arena:
+        arena.start_worker("-p", 2, "-c", 20)
+        arena.working(2)
+        arena.produce(terms.jobs(30_000), mixed, rate=2000)
+
+        def kill() -> None:
+            arena.server.kill()
+            arena.fault("server-kill")
+            arena.server.start()
+            arena.ledger.write("healed", "server")
+
+        arena.nemesis(kill, 2.5)
+        return end(arena)
+
+
+@scenario("F14", "the server loses power: the last second of its file is cut off, with appendfsync everysec")
+def power_loss(terms: Terms) -> Found:
+    cut_off = 0
+    with Arena(terms.seed, options=(*AOF, "everysec")) as arena:
+        arena.start_worker("-p", 2, "-c", 20)
+        arena.working(2)
+        producer = arena.produce(terms.jobs(15_000), mixed, at_once=20, rate=1000)
+        for _ in range(max(1, round(4 * terms.scale))):
+            time.sleep(1.5)
+            size = log_size(arena.server)
+            time.sleep(1)
+            cut_off += lose_power(arena, size)
+        producer.join(60)
+        verdict, faults, _ = end(arena, allowance=Allowance(forgetful=True))
+    return verdict, faults, f"{cut_off / 1e6:.1f} MB cut off, {verdict.forgotten} accepted jobs with it"
+
+
+@scenario("F14f", 'the same with durability="fsync": all is cut off that has come since the last confirmed job')
+def power_loss_confirmed(terms: Terms) -> Found:
+    cut_off = 0
+    with Arena(terms.seed, kind=KINDS["valkey"], options=(*AOF, "always")) as arena:
+        arena.start_worker("-p", 2, "-c", 20)
+        arena.working(2)
+        for _ in range(max(1, round(5 * terms.scale))):
+            arena.produce(terms.jobs(300), confirmed("fsync"), at_once=10).join(60)
+            size = log_size(arena.server)
+            arena.produce(terms.jobs(3_000), short_work, at_once=50).join(60)
+            cut_off += lose_power(arena, size)
+        verdict, faults, _ = end(arena, allowance=Allowance(forgetful=True))
+    return verdict, faults, f"{cut_off / 1e6:.1f} MB cut off, {verdict.forgotten} unconfirmed jobs with it"
+
+
+def lose_power(arena: Arena, size: int) -> int:
+    """Kill the server, cut off what its file has over a size, and start it; return how much was cut off."""
+    arena.server.kill()
+    arena.fault("power-loss")
+    over = cut(arena.server, size)
+    arena.server.start()
+    arena.ledger.write("healed", "power")
+    return over
+
+
+def log_size(server: RunningServer) -> int:
+    """Return how many bytes the log has."""
+    return sum(path.stat().st_size for path in logs_of(server))
+
+
+def logs_of(server: RunningServer) -> list[Path]:
+    """Return the files that the server appends to."""
+    return sorted(server.socket.parent.glob("appendonlydir/*.incr.aof"))
+
+
+def cut(server: RunningServer, size: int) -> int:
+    """Cut off what the log has over a size; return how much that was."""
+    [path] = logs_of(server)
+    over = path.stat().st_size - size
+    if over > 0:
+        os.truncate(path, size)
+    return max(0, over)
+
+
+@scenario("F15", "FAILOVER under load, forth and back; jobs confirmed by a replica")
+def failover(terms: Terms) -> Found:
+    with (
+        replicated(usual(), "--appendonly", "no") as (primary, replica),
+        Arena(terms.seed, server=primary) as arena,
+    ):
+        servers = [primary, replica]
+        arena.start_worker("-p", 2, "-c", 20)
+        arena.working(2)
+        arena.produce(terms.jobs(10_000), confirmed("replica"), at_once=20, rate=1000)
+        arena.produce(terms.jobs(10_000), confirmed("replica"), at_once=20, rate=1000)
+        for _ in range(max(2, round(4 * terms.scale))):
+            time.sleep(2)
+            hand_over(*servers)
+            servers.reverse()
+            arena.move_to(servers[0])
+            arena.fault("failover")
+            arena.ledger.write("healed", "failover")
+        return end(arena)
+
+
+def hand_over(primary: RunningServer, replica: RunningServer) -> None:
+    """Have a primary hand over to its replica."""
+    with redis.Redis.from_url(primary.url) as old, redis.Redis.from_url(replica.url) as new:
+        wait_until(lambda: new.info("replication")["master_link_status"] == "up", "the replica is linked", 30)
+        old.execute_command("FAILOVER", "TO", "127.0.0.1", port_of(replica), "TIMEOUT", 10_000)
+        wait_until(lambda: new.info("replication")["role"] == "master", "the replica is promoted", 30)
+
+
+def port_of(server: RunningServer) -> int:
+    """Return the port of a server."""
+    with redis.Redis.from_url(server.url) as connection:
+        return int(connection.config_get("port")["port"])
+
+
+@scenario("F16", "the primary is cut off (frozen), sentinels promote its replica, the old one comes back")
+def sentinel_promotion(terms: Terms) -> Found:
+    if KINDS["redis"].find() is None:
+        raise Skipped("there is no redis-server, which can be a sentinel")
+    options = ("--appendonly", "no", "--min-replicas-max-lag", "1")
+    with replicated(KINDS["redis"], *options) as (primary, replica):
+        ports = [port_of(primary), port_of(replica)]
+        with watched(KINDS["redis"], *ports) as sentinels, Arena(terms.seed, server=primary) as arena:
+            url = "sentinel://" + ",".join(f"127.0.0.1:{each}" for each in sentinels) + "/jobs/0"
+            arena.start_worker("-p", 2, "-c", 20, url=url)
+            arena.working(2)
+            producers = [
+                arena.produce(terms.jobs(8_000), confirmed("replica"), at_once=20, rate=600, url=url) for _ in range(2)
+            ]
+            time.sleep(2)
+            arena.ledger.write("fault", "isolate")
+            arena.faults += 1
+            primary.freeze()
+            with redis.Redis.from_url(replica.url) as new:
+                wait_until(lambda: new.info("replication")["role"] == "master", "the replica is promoted", 30)
+            arena.ledger.write("healed", "promoted")
+            time.sleep(2)
+            primary.thaw()
+            arena.server = replica
+            with redis.Redis.from_url(primary.url) as old:
+                wait_until(lambda: old.info("replication")["role"] == "slave", "the old primary is a replica", 30)
+            for producer in producers:
+                producer.join(60)
+            return end(arena)
+
+
+@scenario("F17", "the clock of the server jumps by an hour, ahead and back: a skewed replica is promoted")
+def skewed_replica(terms: Terms) -> Found:
+    with (
+        skewed(KINDS["valkey"], "+3600") as kind,
+        replicated(KINDS["valkey"], other_kind=kind) as (primary, replica),
+        Arena(terms.seed, server=primary, environment={"CHAOS_SCHEDULE": "1"}) as arena,
+    ):
+        servers = [primary, replica]
+        arena.start_worker("-p", 2, "-c", 20)
+        arena.working(2)
+        arena.produce(terms.jobs(10_000), mixed, at_once=20, rate=1000)
+        for _ in range(2):
+            time.sleep(3)
+            hand_over(*servers)
+            servers.reverse()
+            arena.move_to(servers[0])
+            arena.fault("clock-jump")
+            arena.ledger.write("healed", "failover")
+        verdict, faults, _ = end(arena)
+        slots = [runs for (queue, _), runs in read(arena.ledger_path).runs.items() if queue == "slots"]
+        return verdict, faults, f"{len(slots)} slots fired"
+
+
+@contextmanager
+def skewed(kind: Kind, seconds: str) -> Iterator[Kind]:
+    """Return a kind of server whose clock is wrong by some seconds."""
+    library = fake_time()
+    program = kind.find()
+    assert program is not None
+    folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"jq-skewed-{os.getpid()}"
+    folder.mkdir(mode=0o700)
+    try:
+        script = folder / program.name
+        environment = f"LD_PRELOAD={library} FAKETIME={seconds} DONT_FAKE_MONOTONIC=1"
+        script.write_text(f'#!/bin/sh\nexec env {environment} {program} "$@"\n')
+        script.chmod(0o700)
+        yield Kind(kind.name, lambda: script, kind.why_missing)
+    finally:
+        shutil.rmtree(folder)
+
+
+def fake_time() -> Path:
+    """Return the library that changes what programs take for the time."""
+    try:
+        import libfaketime
+    except ImportError:
+        raise Skipped("libfaketime is not installed") from None
+    return next(Path(libfaketime.__file__).parent.rglob("libfaketime.so.1"))
+
+
+@scenario("F18", "the clocks of workers and producers are wrong by an hour, in both directions")
+def skewed_clients(terms: Terms) -> Found:
+    library = str(fake_time())
+    with Arena(terms.seed) as arena:
+        for skew in ("+3600", "-3600"):
+            arena.start_worker("-c", 20, LD_PRELOAD=library, FAKETIME=skew, DONT_FAKE_MONOTONIC="1")
+            arena.fault("skew")
+        arena.start_worker("-c", 20)
+        arena.working(3)
+        arena.produce(terms.jobs(20_000), mixed)
+        return end(arena)
+
+
+@scenario("F21", "the server is full (maxmemory) while producers go on")
+def full(terms: Terms) -> Found:
+    with Arena(terms.seed) as arena, redis.Redis.from_url(arena.server.url) as connection:
+        arena.start_worker("-p", 2, "-c", 20)
+        arena.working(2)
+
+        def squeeze() -> None:
+            used = connection.info("memory")["used_memory"]
+            connection.config_set("maxmemory", used + arena.rng.randrange(50_000, 500_000))
+            arena.fault("full")
+            arena.pause(1.0)
+            connection.config_set("maxmemory", 0)
+
+        arena.nemesis(squeeze, 2.0)
+        for _ in range(3):
+            arena.produce(terms.jobs(30_000), mixed)
+        return end(arena)
+
+
+@scenario("F22", "the server deletes keys to make room (allkeys-random), and the doctor mends what is left")
+def evicting(terms: Terms) -> Found:
+    with Arena(terms.seed) as arena, redis.Redis.from_url(arena.server.url) as connection:
+        arena.start_worker("-p", 2, "-c", 20)
+        arena.working(2)
+        arena.produce(terms.jobs(10_000), short_work, rate=1000)
+        columns = [f"{{chaos:main}}:{name}" for name in ("jobs", "wait", "active", "workers", "claims", "worker_info")]
+
+        turns = itertools.cycle(columns)
+
+        def evict() -> None:
+            connection.delete(next(turns))
+            arena.fault("evict")
+
+        arena.nemesis(evict, 1.0)
+        arena.join_producers()
+        arena.heal()
+        time.sleep(3 * arena.lease)
+        with arena.application() as jobs:
+            jobs.inspect.doctor(fix=True)
+        verdict, faults, _ = end(arena, allowance=Allowance(forgetful=True))
+        return verdict, faults, f"{verdict.forgotten} jobs were deleted"
