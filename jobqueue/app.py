@@ -9,6 +9,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from jobqueue.configuration import Configuration
 from jobqueue.declarations import Declarations
 from jobqueue.delivery import delivery, flow_delivery, levels_of
+from jobqueue.encryption import Encryption
 from jobqueue.errors import (
     InvalidArguments,
     InvalidOption,
@@ -30,7 +31,9 @@ from jobqueue.options import EnqueueOptions, JobSettings
 from jobqueue.queue import Queue
 from jobqueue.retention import Retention
 from jobqueue.schedules import Schedules, definition_of
+from jobqueue.seal import Seal, clock_of
 from jobqueue.settings import Settings, find_url
+from jobqueue.signing import Signing
 from jobqueue.steering import Steering
 from jobqueue.store import inspect, rules
 from jobqueue.store.call import Call
@@ -70,6 +73,8 @@ class JobQueue(TaskSet):
         max_payload: bytes that the JSON text of a job or of its result may have.
         lease: seconds without a heartbeat after which a worker is taken for dead, and its jobs are run by others.
         max_lost: how often a job may be lost with its worker before it has failed.
+        signing: signs jobs, schedules and results, and has workers refuse those that are not signed; see ``Signing``.
+        encryption: encrypts arguments, options and results; see ``Encryption``.
         now: the time that the server is to take for its own, in milliseconds: for tests, which travel in time.
 
     Raises:
@@ -87,15 +92,19 @@ class JobQueue(TaskSet):
         max_payload: int = 1024 * 1024,
         lease: float = 30.0,
         max_lost: int = 3,
+        signing: Signing | None = None,
+        encryption: Encryption | None = None,
         now: Now = server_time,
     ) -> None:
         super().__init__()
-        self.settings = Settings(
-            prefix, queue, Retention() if retention is None else retention, max_payload, lease, max_lost
-        )
+        kept = Retention() if retention is None else retention
+        settings = Settings(prefix, queue, kept, max_payload, lease, max_lost, signing, encryption)
+        self.settings = settings
         self.hooks = Hooks()
         self._url = url
-        self.connections = Connections(lambda: server_at(self.url), now)
+        # Without keys, no job pays for more than a look at this.
+        self._seal = None if signing is None and encryption is None else Seal(signing, encryption, clock_of(now))
+        self.connections = Connections(lambda: server_at(self.url), now, self._seal, settings.read_limit)
         self.layers: list[Middleware] = []
         self.declarations = Declarations(self)
 
@@ -119,6 +128,8 @@ class JobQueue(TaskSet):
             max_payload=settings.max_payload,
             lease=settings.lease,
             max_lost=settings.max_lost,
+            signing=settings.signing,
+            encryption=settings.encryption,
         )
 
     def __repr__(self) -> str:
@@ -230,7 +241,7 @@ class JobQueue(TaskSet):
                         f"tasks {names[schedule_id]!r} and {task.name!r} have a schedule {schedule_id!r} each: give"
                         " them ids of their own, Schedule(..., id=...)"
                     )
-                own, definition = definition_of(self, schedule_id, draft, schedule)
+                own, definition = definition_of(self, schedule_id, draft, schedule, self._seal)
                 if own == keys:
                     found[schedule_id] = definition
         return found
@@ -498,14 +509,25 @@ class JobQueue(TaskSet):
         Raises:
             PayloadTooLarge: its JSON text is over the limit.
         """
+        keys, specification = self.template(draft)
+        job_id, steering = draft.id or new_id(), draft.steering
+        if self._seal is not None:
+            specification, steering = self._seal.job(keys.place, job_id, specification, steering)
+        return keys, NewJob(job_id, specification, draft.due, steering)
+
+    def template(self, draft: Draft[Any]) -> tuple[QueueKeys, bytes]:
+        """Return where a job goes, and its specification in plain text: for other parts of the library.
+
+        Raises:
+            PayloadTooLarge: its JSON text is over the limit.
+        """
         size, limit = len(draft.specification), self.settings.max_payload
         if size > limit:
             raise PayloadTooLarge(
                 f"a job of {draft.task!r} is {size:,} bytes of JSON, over the limit of {limit:,}: pass a reference to"
                 " the data instead, or raise JobQueue(max_payload=...)"
             )
-        keys = self.keys(draft.queue or self.settings.queue)
-        return keys, NewJob(draft.id or new_id(), draft.specification, draft.due, draft.steering)
+        return self.keys(draft.queue or self.settings.queue), draft.specification
 
     def _plain_call(self, keys: QueueKeys, job: NewJob) -> Call[Added | None] | None:
         """Return the one call that most jobs need; None for a job that needs more."""

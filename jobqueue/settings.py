@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobqueue.durations import seconds
+from jobqueue.encryption import Encryption
 from jobqueue.errors import InvalidName, InvalidOption
 from jobqueue.names import check_name
 from jobqueue.retention import Retention
+from jobqueue.signing import Signing
+from jobqueue.stored import READ_LIMIT
 
 DEFAULT_URL = "redis://localhost:6379/0"
 
@@ -23,6 +26,8 @@ class Settings:
         max_payload: bytes that the JSON text of a job or of its result may have.
         lease: seconds without a heartbeat after which a worker is taken for dead.
         max_lost: how often a job may be lost with its worker before it has failed.
+        signing: signs jobs, schedules and results; None for no signatures.
+        encryption: encrypts them; None for plain text.
     """
 
     prefix: str = "jq"
@@ -31,6 +36,8 @@ class Settings:
     max_payload: int = 1024 * 1024
     lease: float = 30.0
     max_lost: int = 3
+    signing: Signing | None = None
+    encryption: Encryption | None = None
 
     def __post_init__(self) -> None:
         check_name(self.prefix, "prefix")
@@ -49,6 +56,17 @@ class Settings:
             raise InvalidOption(f"max_lost must be between 1 and 20, not {self.max_lost!r}")
         if not _is_whole(self.max_payload) or not 1024 <= self.max_payload <= 512 * 1024 * 1024:
             raise InvalidOption(f"max_payload must be between 1 KiB and 512 MiB, not {self.max_payload!r}")
+        # Not the value: it may be a key.
+        if self.signing is not None and not isinstance(self.signing, Signing):
+            raise InvalidOption(f"signing must be Signing(...), not a {type(self.signing).__name__}")
+        if self.encryption is not None and not isinstance(self.encryption, Encryption):
+            raise InvalidOption(f"encryption must be Encryption(...), not a {type(self.encryption).__name__}")
+
+    @property
+    def read_limit(self) -> int:
+        """Bytes of a stored specification or result that are decoded; more is refused."""
+        # Twice, because sealed texts are longer; and a job that gathers has the items of many calls.
+        return max(READ_LIMIT, 2 * self.max_payload + 64 * 1024)
 
 
 def find_url(url: str | None, environment: Mapping[str, str] | None = None) -> str:
