@@ -430,7 +430,7 @@ class JobInfo:
         replay_of: the id of the job that it is a copy of; None for none.
         notes: what has happened to it besides executions, the latest 40; see ``timeline``.
         notes_dropped: how many there were before those.
-        encrypted: whether its arguments are encrypted, and were not decrypted: there is no key for them here.
+        encrypted: whether its arguments are encrypted, or gathered from sealed calls, and there is no key here.
     """
 
     id: str

@@ -248,17 +248,15 @@ def open_result(seal: Seal | None, place: str, job_id: str, text: bytes) -> byte
 
 
 def is_encrypted(text: bytes) -> bool:
-    """Tell whether a stored specification is encrypted."""
+    """Tell whether a stored specification is encrypted, or has gathered sealed calls: it takes keys to read it."""
     match = _OF_THE_SERVER.match(text)
-    body = without_signature(b"{" + text[match.end() :] if match else text)
-    return _HIDDEN.match(body) is not None
+    body = b"{" + text[match.end() :] if match else text
+    return _GATHERED.match(body) is not None or _HIDDEN.match(without_signature(body)) is not None
 
 
 def is_sealed(text: bytes) -> bool:
     """Tell whether a stored specification is signed, encrypted, or has gathered such calls."""
-    match = _OF_THE_SERVER.match(text)
-    body = b"{" + text[match.end() :] if match else text
-    return signature_within(body) or is_encrypted(text) or _GATHERED.match(body) is not None
+    return signature_within(text) or is_encrypted(text)
 
 
 def _unwrapped(body: bytes) -> bytes:

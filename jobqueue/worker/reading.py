@@ -9,7 +9,6 @@ from jobqueue.outcome import Parked
 from jobqueue.retry import Retry
 from jobqueue.signature import UnreadableArguments
 from jobqueue.signing import Distrusted
-from jobqueue.store.keys import QueueKeys
 from jobqueue.stored import check_size
 from jobqueue.task import Task
 from jobqueue.version import __version__
@@ -49,13 +48,13 @@ def reader(jobs: JobQueue) -> str:
 
 
 def read_job(
-    jobs: JobQueue, keys: QueueKeys, job_id: str, text: bytes, counts: Counts, now: int | None = None
+    jobs: JobQueue, queue: str, job_id: str, text: bytes, counts: Counts, now: int | None = None
 ) -> ReadJob | Parked:
     """Read a job, or say why it cannot be run here.
 
     Args:
         jobs: the application.
-        keys: the queue.
+        queue: the name of its queue.
         job_id: the id of the job.
         text: the stored specification.
         counts: how often the job was run before.
@@ -65,7 +64,7 @@ def read_job(
     try:
         check_size(text, "it", limit)
         if (seal := jobs.connections.seal) is not None:
-            text = seal.open_job(keys.place, job_id, text, None if now is None else now / 1000)
+            text = seal.open_job(jobs.keys(queue).place, job_id, text, None if now is None else now / 1000)
         specification = Specification.parse(text, limit)
     except Distrusted as error:
         return Parked(UNREADABLE, reader(jobs), f"it is not trusted: {error}")

@@ -92,8 +92,7 @@ class Runner:
             on_end: is called once, in the event loop, when it is over.
             place: where it waits until it may begin; None to begin at once, and without company.
         """
-        keys = self._jobs.keys(queue)
-        job = read_job(self._jobs, keys, claimed.id, claimed.specification, claimed.counts, now)
+        job = read_job(self._jobs, queue, claimed.id, claimed.specification, claimed.counts, now)
         if isinstance(job, Parked):
             return job
         task, args, kwargs, terms = job.task, job.args, job.kwargs, job.terms
