@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from waiting import await_until
 from working import worker_of
 
-from jobqueue import Counts, Execution, JobState, UnreadableResult
+from jobqueue import Counts, Every, Execution, JobState, Schedule, UnreadableResult
 from jobqueue.cli.main import cli
 from jobqueue.job import Specification
 from jobqueue.stored import READ_LIMIT, RECORD_LIMIT, read_json
@@ -211,6 +211,48 @@ async def test_a_worker_parks_what_it_cannot_read_and_goes_on(of, raw, real_serv
     ):
         found = CliRunner().invoke(cli, words, catch_exceptions=False)
         assert found.exit_code == 0, (words, found.output)
+
+
+DEFINITIONS = {
+    **VALUES,
+    **{
+        f"{member}-{kind}": b'{"every":1000,"specification":"{}","steering":"","%b":%b}' % (member.encode(), value)
+        for member in ("every", "cron", "tz", "start", "end", "limit", "jitter", "missed", "overlap", "specification")
+        for kind, value in {
+            "infinite": b"1e999",
+            "text": b'"x"',
+            "list": b"[1]",
+            "huge": b"1" * 400,
+            "null": b"null",
+        }.items()
+    },
+}
+
+
+async def test_schedules_that_nobody_can_read_break_neither_lists_nor_schedulers(of, raw, real_server, monkeypatch):
+    jobs = of()
+
+    @jobs.task(schedule=Schedule(Every(seconds=1), id="good", limit=1))
+    async def echo(text: str = "a") -> str:
+        return text
+
+    keys = jobs.keys("default")
+    for name, text in DEFINITIONS.items():
+        raw.hset(keys["schedules"], name, text)
+        raw.hset(keys["firings"], name, b"active user 0 0 0 1763700000000")
+        raw.zadd(keys["upcoming"], {name: 1763700000000})
+    raw.sadd("jq:queues", "default")
+    async with worker_of(jobs):
+        await await_until(
+            lambda: ("good", 1) in [(each.id, each.fired) for each in jobs.schedules.list()], "it has fired"
+        )
+    shown = {info.id: info for info in jobs.schedules.list()}
+    assert set(DEFINITIONS) <= set(shown)
+    assert shown["deep"].problem
+    monkeypatch.setenv("JOBQUEUE_URL", real_server.url)
+    for words in (["schedule", "list"], ["schedule", "list", "--json"], ["schedule", "show", "every-text"]):
+        found = CliRunner().invoke(cli, words)
+        assert not found.exception or isinstance(found.exception, SystemExit), (words, found.output)
 
 
 def test_a_worker_decodes_no_more_than_the_application_allows(of):

@@ -1,10 +1,13 @@
 """Who has no key cannot have a worker run what he has written into the server."""
 
+import importlib
 import json
 import logging
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from security.conftest import NEW, OLD, OTHER, SECRET
@@ -26,6 +29,7 @@ from jobqueue import (
     Signing,
     UnreadableResult,
 )
+from jobqueue.cli.main import cli
 from jobqueue.seal import Seal
 from jobqueue.signing import Distrusted
 from jobqueue.store.schedules import Definition
@@ -376,3 +380,92 @@ def test_a_result_that_somebody_has_written_is_refused(of, raw):
         with pytest.raises(UnreadableResult, match=f"result of job {name} is refused"):
             jobs.job("default", name).result(1)
     assert jobs.job("default", "b").info().ending.result == good
+
+
+async def test_schedules_fire_what_was_signed_and_nothing_else(of, raw, caplog):
+    """A worker signs each slot for its own id, and leaves a schedule alone that was altered or has none of its keys."""
+    jobs = of(signing=Signing({"new": NEW}), encryption=Encryption({"e": SECRET}))
+    ran = []
+
+    @jobs.task(schedule=Schedule(Every(seconds=1), id="coded", limit=1))
+    async def note(text: str = "coded") -> str:
+        ran.append(text)
+        return text
+
+    keys = jobs.keys("default")
+    once = Schedule(Every(seconds=1), limit=1)
+    for name in ("good", "altered", "copied", "theirs"):
+        jobs.schedules.upsert(name, note.draft(name), once)
+    of().schedules.upsert("theirs", of().queue("default").draft("note", {"text": "theirs"}), once)
+    raw.hset(keys["schedules"], "copied", raw.hget(keys["schedules"], "good"))
+    raw.hset(keys["schedules"], "altered", raw.hget(keys["schedules"], "altered").replace(b'"limit":1', b'"limit":9'))
+    with caplog.at_level(logging.WARNING):
+        async with worker_of(jobs):
+            await await_until(lambda: {*ran} == {"good", "coded"}, "both have fired")
+            await await_until(lambda: caplog.text.count("is left to other workers") >= 3, "the others are refused")
+    assert "schedule theirs is left to other workers: it is not signed" in caplog.text
+    assert sorted(ran) == ["coded", "good"]
+    [slot] = jobs.schedules.get("good").slots
+    job = jobs.job("default", slot.job).info()
+    assert (job.schedule, job.args, job.ending.result) == ("good", {"text": "good"}, b'"good"')
+
+    # The job of a slot, under the id of the next one.
+    text = raw.hget(keys["jobs"], slot.job)
+    following = f"good:{slot.at + timedelta(seconds=1):%Y}"
+    raw.hset(keys["jobs"], following, text)
+    raw.lpush(keys["wait"], following)
+    async with worker_of(jobs):
+        await await_until(lambda: jobs.job("default", following).info().parked, "it is parked")
+    assert sorted(ran) == ["coded", "good"]
+
+
+async def test_jobs_in_processes_of_their_own_are_verified_and_their_results_signed_once(
+    real_server, raw, tmp_path, monkeypatch
+):
+    (tmp_path / "sealed_app.py").write_text(
+        "from jobqueue import Encryption, JobQueue, Signing\n"
+        f"jobs = JobQueue({real_server.url!r}, signing=Signing({{'new': {NEW!r}}}),"
+        f" encryption=Encryption({{'e': {SECRET!r}}}))\n"
+        "@jobs.task(run='process')\n"
+        "def add(a: int, b: int) -> int:\n"
+        "    return a + b\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    application = importlib.import_module("sealed_app").jobs
+    try:
+        handle = application.task_named("add").enqueue(2, 3)
+        async with worker_of(application):
+            assert await handle.aresult(20) == 5
+        assert raw.hget("{jq:default}:outcomes", handle.id).count(b"$encrypted") == 1
+    finally:
+        application.close()
+        del sys.modules["sealed_app"]
+
+
+def test_the_debugger_refuses_what_a_worker_refuses(of, real_server, tmp_path, monkeypatch):
+    (tmp_path / "debugged_app.py").write_text(
+        "from jobqueue import JobQueue, Signing\n"
+        f"jobs = JobQueue({real_server.url!r}, signing=Signing({{'new': {NEW!r}}}))\n"
+        "@jobs.task\n"
+        "def add(a: int, b: int) -> int:\n"
+        "    return a + b\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JOBQUEUE_URL", real_server.url)
+    application = importlib.import_module("debugged_app").jobs
+    try:
+        good, forged = (
+            application.task_named("add").enqueue(2, 3),
+            of().queue("default").enqueue("add", {"a": 1, "b": 1}),
+        )
+        runs = {
+            each.id: CliRunner().invoke(cli, ["job", "debug", each.id, "debugged_app:jobs"]) for each in (good, forged)
+        }
+    finally:
+        application.close()
+        del sys.modules["debugged_app"]
+    assert runs[good.id].exit_code == 0
+    assert "5" in runs[good.id].output
+    assert runs[forged.id].exit_code != 0
+    assert "it is not trusted: it is not signed" in runs[forged.id].output
