@@ -35,6 +35,8 @@ OTHER_VARIABLES = frozenset({VARIABLE, "JOBQUEUE_REDIS_SERVER"})
 DEFAULT = "default"
 """The origin of what nobody has set."""
 
+_Keys = KeyRing | Mapping[str, bytes | str] | None
+
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
@@ -125,12 +127,18 @@ class Configuration:
     cancelled_age: float = _setting(_duration, 86_400.0, "how long cancelled jobs are kept")
     cancelled_count: int = _setting(_whole(0, 1_000_000_000), 10_000, "how many of them at most")
     # A ring of keys does not change.
-    signing_keys: KeyRing | None = _setting(_keys, None, "the keys that sign, as NAME:BASE64")  # noqa: RUF009
+    signing_keys: _Keys = _setting(_keys, None, "the keys that sign, as NAME:BASE64")  # noqa: RUF009
     signing_required: bool = _setting(_flag, True, "whether what is not signed is refused")
     signing_max_age: float | None = _setting(_duration, None, "after which time a signed job is not begun any more")
-    encryption_keys: KeyRing | None = _setting(_keys, None, "the keys that encrypt, as NAME:BASE64")  # noqa: RUF009
+    encryption_keys: _Keys = _setting(_keys, None, "the keys that encrypt, as NAME:BASE64")  # noqa: RUF009
     encryption_required: bool = _setting(_flag, True, "whether what is not encrypted is refused")
     origins: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Whoever gives keys by hand is not to find them in a repr either.
+        for name in ("signing_keys", "encryption_keys"):
+            if (keys := getattr(self, name)) is not None and not isinstance(keys, KeyRing):
+                object.__setattr__(self, name, KeyRing(keys, name))
 
     @classmethod
     def find(cls, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> "Configuration":
@@ -173,11 +181,10 @@ class Configuration:
             Keep(self.cancelled_age, self.cancelled_count),
         )
         signing = encryption = None
-        if self.signing_keys is not None:
-            signing = Signing(
-                self.signing_keys.as_mapping(), require=self.signing_required, max_age=self.signing_max_age
-            )
-        if self.encryption_keys is not None:
+        if isinstance(self.signing_keys, KeyRing):
+            keys = self.signing_keys.as_mapping()
+            signing = Signing(keys, require=self.signing_required, max_age=self.signing_max_age)
+        if isinstance(self.encryption_keys, KeyRing):
             encryption = Encryption(self.encryption_keys.as_mapping(), require=self.encryption_required)
         return Settings(self.prefix, self.queue, kept, self.max_payload, self.lease, self.max_lost, signing, encryption)
 

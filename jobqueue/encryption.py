@@ -26,7 +26,7 @@ class Encryption:
         InvalidOption: there is no key, one is too short, or the package ``cryptography`` is not installed.
     """
 
-    __slots__ = ("_cipher", "keys", "require")
+    __slots__ = ("_cipher", "_invalid", "keys", "require")
 
     def __init__(self, keys: Mapping[str, bytes | str], *, require: bool = True) -> None:
         if not isinstance(require, bool):
@@ -34,10 +34,12 @@ class Encryption:
         self.keys = KeyRing(keys, "encryption")
         self.require = require
         try:
+            from cryptography.exceptions import InvalidTag
             from cryptography.hazmat.primitives.ciphers.aead import AESGCM
         except ImportError:
             raise InvalidOption("encryption needs the package cryptography: pip install 'jobqueue[crypto]'") from None
         self._cipher: Callable[[bytes], Any] = AESGCM
+        self._invalid: type[Exception] = InvalidTag
 
     def __repr__(self) -> str:
         return f"Encryption(keys={', '.join(self.keys)}; require={self.require})"
@@ -83,14 +85,12 @@ class Encryption:
             raise Distrusted(f"it is encrypted with key {name.decode()!r}, which is not known here")
         about = _about(binding, name.decode(), task)
         key, _ = _message_keys(secret, about)
-        from cryptography.exceptions import InvalidTag
-
         try:
             raw = urlsafe_b64decode(hidden + b"=" * (-len(hidden) % 4))
             if urlsafe_b64encode(raw).rstrip(b"=") != hidden:
                 raise ValueError("one text has one form")
             text: bytes = self._cipher(key).decrypt(raw[:12], raw[12:], about)
-        except (InvalidTag, binascii.Error, ValueError):
+        except (self._invalid, binascii.Error, ValueError):
             raise Distrusted(
                 "it cannot be decrypted: it was altered, or was made for another job, task or queue"
             ) from None

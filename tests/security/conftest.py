@@ -1,27 +1,26 @@
 """What the tests of signing and encryption share: applications with keys, on a real server, and what lies in it."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 import redis
 from servers import RunningServer
 
-from jobqueue import Encryption, JobQueue, Signing
-from jobqueue.store.server import MemoryServer
+from jobqueue import JobQueue
 
 OLD, NEW, OTHER = (bytes([number]) * 32 for number in (1, 2, 3))
 SECRET = bytes(range(100, 132))
 
 
 @pytest.fixture
-def of(real_server: RunningServer) -> Iterator[Callable[..., JobQueue]]:
+async def of(real_server: RunningServer) -> AsyncIterator[Callable[..., JobQueue]]:
     """Return what makes applications on one real server, with keys of their own."""
-    with contextlib.ExitStack() as stack:
+    async with contextlib.AsyncExitStack() as stack:
 
         def make(**settings) -> JobQueue:
             application = JobQueue(real_server.url, **settings)
-            stack.callback(application.close)
+            stack.push_async_callback(application.aclose)
             return application
 
         yield make
@@ -32,14 +31,6 @@ def raw(real_server: RunningServer) -> Iterator[redis.Redis]:
     """Return what reads and writes whatever it likes: an intruder."""
     with redis.Redis.from_url(real_server.url) as client:
         yield client
-
-
-@pytest.fixture
-def signed() -> JobQueue:
-    """Return an application in memory that signs and encrypts."""
-    application = JobQueue("memory://", signing=Signing({"new": NEW}), encryption=Encryption({"e": SECRET}))
-    application.connections._server = MemoryServer()
-    return application
 
 
 def dump(client: redis.Redis) -> bytes:

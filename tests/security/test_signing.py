@@ -190,6 +190,9 @@ def test_keys_are_shown_nowhere(monkeypatch, tmp_path, caplog):
         with pytest.raises(InvalidOption) as caught:
             Configuration.find(tmp_path, {"JOBQUEUE_SIGNING_KEYS": text})
         assert "c2VjcmV0" not in str(caught.value)
+    by_hand = Configuration(signing_keys={"a": secret}, encryption_keys={"a": b"c2VjcmV0" * 6})
+    assert "c2VjcmV0" not in repr(by_hand)
+    assert list(by_hand.settings().signing.keys) == ["a"]
     with pytest.raises(TypeError, match="cannot be pickled"):
         settings.signing.keys.__reduce__()
     with pytest.raises(InvalidOption) as caught:
@@ -293,6 +296,20 @@ async def test_keys_are_rotated_while_jobs_wait(of):
     async with worker_of(both):
         assert await second.aresult(10) == "1 to new"
     assert first.result(1) == "1 to old"
+
+
+async def test_a_worker_without_keys_runs_what_is_signed_and_one_that_introduces_them_what_is_not(of):
+    ran = []
+    plain = tasks_of(of(), ran)
+    introducing = tasks_of(of(signing=Signing({"new": NEW}, require=False)), ran)
+    signed, unsigned = introducing.task_named("pay").enqueue("ada"), plain.task_named("pay").enqueue("bob")
+    async with worker_of(plain):
+        assert await signed.aresult(10) == "1 to ada"
+    more = plain.task_named("pay").enqueue("cy")
+    async with worker_of(introducing):
+        assert await more.aresult(10) == "1 to cy"
+    assert unsigned.result(1) == "1 to bob"
+    assert plain.job("default", more.id).result(1) == "1 to cy", "its signature is not looked at"
 
 
 async def test_every_way_to_enqueue_is_signed(of):
