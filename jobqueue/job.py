@@ -314,7 +314,7 @@ class Execution:
         token: its fencing token.
         result: the JSON text of the result, if it completed.
         error_type: the name of the exception's class, if it failed.
-        message: the exception's message, why it was cancelled, or what became of its worker.
+        message: the exception's message, why it was cancelled, what became of its worker, or why its result is refused.
         traceback: the exception's traceback as text, cut in the middle when it is long.
         fingerprint: what is the same for the same error, if the job failed; see ``jobqueue.fingerprint``. Empty if it
             was not written down.

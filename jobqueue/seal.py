@@ -195,6 +195,8 @@ class Seal:
             calls = read_json(text, "it", READ_LIMIT)["args"]["$gathered"]
             opened = [from_json(self.open(binding, call.encode(), now)) for call in calls]
             first: dict[str, Any] = opened[0]
+            if not text.startswith(b'{"task":"%b",' % first["task"].encode()):
+                raise Distrusted("it has gathered calls of another task")
             name = first.pop("gathers")
             items = first["args"].pop(name)
             for each in opened[1:]:

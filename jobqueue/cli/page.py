@@ -45,7 +45,7 @@ def _facts(job: JobInfo) -> dict[str, str]:
     if job.ending is not None:
         facts["ended"] = moment_text(job.ending.finished_at)
         if job.state is JobState.COMPLETED:
-            facts["result"] = result_text(job.ending.result)
+            facts["result"] = job.ending.message or result_text(job.ending.result)
         elif job.state is JobState.CANCELLED:
             facts["reason"] = job.ending.message
     return facts

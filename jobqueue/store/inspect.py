@@ -296,8 +296,8 @@ def revealed(seal: Seal | None, keys: QueueKeys, job: JobInfo) -> JobInfo:
     if ending is not None and ending.outcome is OutcomeKind.COMPLETED:
         try:
             ending = replace(ending, result=seal.open_result(keys.place, job.id, ending.result))
-        except Distrusted:
-            pass  # it is shown as it is: whoever asks for the result itself is told why it cannot be had
+        except Distrusted as error:
+            ending = replace(ending, result=b"null", message=f"its result is refused: {error}")
     if not is_sealed(job.specification):
         return job if ending is job.ending else replace(job, ending=ending)
     try:

@@ -32,6 +32,7 @@ from jobqueue import (
 from jobqueue.cli.main import cli
 from jobqueue.seal import Seal
 from jobqueue.signing import Distrusted
+from jobqueue.steering import Gathering, Steering
 from jobqueue.store.schedules import Definition
 
 PLACE = "jq:default"
@@ -359,6 +360,41 @@ async def test_every_way_to_enqueue_is_signed(of):
     assert (info.args, info.encrypted, info.ending.result) == ({"text": "b"}, False, b'"b"')
 
 
+@given(st.sampled_from(BOTH), st.data())
+def test_calls_that_were_joined_are_of_one_task_and_queue(by, data):
+    def call(task: bytes, items: bytes, place: str = PLACE, shop: bytes = b"1") -> bytes:
+        text = b'{"task":"%b","args":{"shop":%b,"items":[%b]}}' % (task, shop, items)
+        steering = Steering(gathering=Gathering(5, 60, 3 + len(items), 3, 1))
+        sealed, changed = by.job(place, "a", text, steering)
+        found = changed.gathering
+        return sealed[len(sealed) - found.start : len(sealed) - found.end]
+
+    def joined(*calls: bytes, task: bytes = b"index") -> bytes:
+        return by.open_job(PLACE, "any", b'{"task":"%b","args":{"$gathered":[%b]}}' % (task, b",".join(calls)))
+
+    good = [call(b"index", b"1,2"), call(b"index", b"3")]
+    assert joined(*good) == b'{"task":"index","args":{"shop":1,"items":[1,2,3]}}'
+    flipped = bytearray(good[1])
+    place = data.draw(st.integers(8, len(flipped) * 8 - 9))
+    flipped[place // 8] ^= 1 << place % 8
+    others = [
+        call(b"other", b"4"),
+        call(b"index", b"4", place="jq:other"),
+        call(b"index", b"4", shop=b"2"),
+        b"5",
+        b'"5"',
+        b"null",
+        b"{}",
+        bytes(flipped),
+    ]
+    for other in others:
+        with pytest.raises(Distrusted):
+            joined(good[0], other)
+    for calls, task in (([], b"index"), (good, b"other")):
+        with pytest.raises(Distrusted):
+            joined(*calls, task=task)
+
+
 def test_a_schedule_is_bound_to_its_id_and_its_times(of, raw):
     jobs = of(signing=Signing({"new": NEW}))
 
@@ -396,7 +432,8 @@ def test_a_result_that_somebody_has_written_is_refused(of, raw):
     for name in ("b", "c", "d"):
         with pytest.raises(UnreadableResult, match=f"result of job {name} is refused"):
             jobs.job("default", name).result(1)
-    assert jobs.job("default", "b").info().ending.result == good
+    refused = jobs.job("default", "b").info().ending
+    assert (refused.result, refused.message.partition(":")[0]) == (b"null", "its result is refused")
 
 
 async def test_schedules_fire_what_was_signed_and_nothing_else(of, raw, caplog):
