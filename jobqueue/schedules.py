@@ -146,6 +146,7 @@ class Schedules:
 
         Raises:
             QueueFull: there is no room for the job.
+            ScheduleConflict: it is signed, and there is no key here; or see above.
         """
         handle: JobHandle[Any] = self._connections.follow(self._trigger(schedule_id, queue))
         return handle
@@ -278,6 +279,11 @@ class Schedules:
         wanted: Sequence[tuple[str, datetime | None]],
     ) -> Steps:
         keys, template = self._application.keys(info.queue), info.understood.template
+        if info.understood.sealed and self._connections.seal is None:
+            raise ScheduleConflict(
+                f"schedule {info.id!r} is signed, and workers that verify would park a job of it that is not: to start"
+                " one by hand takes the keys, as in JOBQUEUE_SIGNING_KEYS"
+            )
         handles: list[JobHandle[Any]] = []
         for start in range(0, len(wanted), _PART):
             part = wanted[start : start + _PART]

@@ -12,7 +12,7 @@ from jobqueue.errors import InvalidSchedule
 from jobqueue.job import Specification, moment, of_slot
 from jobqueue.schedule import Schedule, milliseconds, slot_id
 from jobqueue.seal import NO_KEY, Seal, binding_of, is_encrypted
-from jobqueue.signing import Binding
+from jobqueue.signing import Binding, signature_within
 from jobqueue.store.call import Call, run_script
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.script import script
@@ -104,7 +104,7 @@ class Definition:
             found = cls.from_wire(text)
             if is_encrypted(found.template.specification):
                 raise ValueError(NO_KEY)
-            return found
+            return replace(found, sealed=text) if signature_within(text) else found
         binding = Binding("schedule", keys.place, schedule_id)
         found = cls.from_wire(seal.verified(binding, text))
         template = found.template._replace(specification=seal.uncover(binding, found.template.specification))

@@ -43,6 +43,7 @@ LAYERS = [
 ALLOWED = {
     "redis": ["store.*", "worker.waiter", "worker.listener"],
     "click": ["cli.*"],
+    "cryptography": ["encryption"],
     "fakeredis": ["store.server"],
     "uvloop": ["worker.*"],
     "runpy": ["worker.reference"],

@@ -26,6 +26,7 @@ from jobqueue import (
     JobQueue,
     JobState,
     Schedule,
+    ScheduleConflict,
     Signing,
     UnreadableResult,
 )
@@ -410,6 +411,8 @@ def test_a_schedule_is_bound_to_its_id_and_its_times(of, raw):
     for name, each in (("other", text), ("hourly", text.replace(b"3600000", b"1000")), ("hourly", b"{" + text[1:9])):
         with pytest.raises(ValueError, match=r"signature is wrong|not signed"):
             Definition.opened(keys, name, each, own)
+    with pytest.raises(ScheduleConflict, match="takes the keys"):
+        of().schedules.trigger("hourly")
     raw.hset("{jq:default}:schedules", "hourly", text.replace(b"report", b"resort"))
     info = jobs.schedules.get("hourly")
     assert "signature is wrong" in info.problem
