@@ -27,6 +27,7 @@ if typing.TYPE_CHECKING:
     from jobqueue.cron import Cron
     from jobqueue.dedup import Dedup
     from jobqueue.dependencies import After, Dependency
+    from jobqueue.encryption import Encryption
     from jobqueue.errors import (
         AmbiguousJob,
         DependencyCycle,
@@ -78,6 +79,7 @@ if typing.TYPE_CHECKING:
     from jobqueue.schedule import Every, Schedule
     from jobqueue.schedules import Schedules
     from jobqueue.signals import Cancel, RateLimited, RetryAfter, Snooze, WaitFor
+    from jobqueue.signing import Signing
     from jobqueue.store.inspect import WorkerInfo
     from jobqueue.store.schedules import ScheduleInfo, Slot
     from jobqueue.task import AsyncTask, Draft, SyncTask, Task
@@ -101,6 +103,7 @@ __all__ = [
     "DependencyCycle",
     "Draft",
     "EmbeddedServerError",
+    "Encryption",
     "Every",
     "Execution",
     "Explanation",
@@ -154,6 +157,7 @@ __all__ = [
     "ServerFull",
     "ServerRefused",
     "ServerUnavailable",
+    "Signing",
     "Slot",
     "Snooze",
     "SyncTask",
@@ -188,6 +192,7 @@ _HOMES = {
     "cron": "Cron",
     "dedup": "Dedup",
     "dependencies": "After Dependency",
+    "encryption": "Encryption",
     "errors": (
         "AmbiguousJob DependencyCycle EmbeddedServerError InvalidArguments InvalidJob InvalidName InvalidOption"
         " InvalidSchedule InvalidURL JobCancelled JobConflict JobExpired JobFailed JobNotFound JobQueueError JobTimeout"
@@ -211,6 +216,7 @@ _HOMES = {
     "schedule": "Every Schedule",
     "schedules": "Schedules",
     "signals": "Cancel RateLimited RetryAfter Snooze WaitFor",
+    "signing": "Signing",
     "store.inspect": "WorkerInfo",
     "store.schedules": "ScheduleInfo Slot",
     "task": "AsyncTask Draft SyncTask Task",

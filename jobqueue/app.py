@@ -11,6 +11,7 @@ from jobqueue.confirmation import Confirmation
 from jobqueue.declarations import Declarations
 from jobqueue.delivery import Step, delivery, flow_delivery, levels_of
 from jobqueue.durability import Durability
+from jobqueue.encryption import Encryption
 from jobqueue.errors import (
     InvalidArguments,
     InvalidOption,
@@ -32,7 +33,9 @@ from jobqueue.options import EnqueueOptions, JobSettings
 from jobqueue.queue import Queue
 from jobqueue.retention import Retention
 from jobqueue.schedules import Schedules, definition_of
+from jobqueue.seal import Seal, clock_of
 from jobqueue.settings import Settings, find_url
+from jobqueue.signing import Signing
 from jobqueue.steering import Steering
 from jobqueue.store import inspect, rules
 from jobqueue.store.call import Call
@@ -75,6 +78,8 @@ class JobQueue(TaskSet):
         durability: how safe a job is to be when ``enqueue`` returns, if neither it nor its task says: in the
             ``"memory"`` of the server, in that of a ``"replica"`` too, or on the server's disk, ``"fsync"``.
         durability_timeout: seconds to wait for that at most, up to 8.
+        signing: signs jobs, schedules and results, and has workers refuse those that are not signed; see ``Signing``.
+        encryption: encrypts arguments, options and results; see ``Encryption``.
         now: the time that the server is to take for its own, in milliseconds: for tests, which travel in time.
 
     Raises:
@@ -94,10 +99,12 @@ class JobQueue(TaskSet):
         max_lost: int = 3,
         durability: Durability = "memory",
         durability_timeout: float = 5.0,
+        signing: Signing | None = None,
+        encryption: Encryption | None = None,
         now: Now = server_time,
     ) -> None:
         super().__init__()
-        self.settings = Settings(
+        settings = Settings(
             prefix,
             queue,
             Retention() if retention is None else retention,
@@ -106,10 +113,15 @@ class JobQueue(TaskSet):
             max_lost,
             durability,
             durability_timeout,
+            signing,
+            encryption,
         )
+        self.settings = settings
         self.hooks = Hooks()
         self._url = url
-        self.connections = Connections(lambda: server_at(self.url), now)
+        # Without keys, no job pays for more than a look at this.
+        self._seal = None if signing is None and encryption is None else Seal(signing, encryption, clock_of(now))
+        self.connections = Connections(lambda: server_at(self.url), now, self._seal, settings.read_limit)
         self.layers: list[Middleware] = []
         self.declarations = Declarations(self)
         self._confirmation = Confirmation(self.settings, self.connections)
@@ -136,6 +148,8 @@ class JobQueue(TaskSet):
             max_lost=settings.max_lost,
             durability=settings.durability,
             durability_timeout=settings.durability_timeout,
+            signing=settings.signing,
+            encryption=settings.encryption,
         )
 
     def __repr__(self) -> str:
@@ -247,7 +261,7 @@ class JobQueue(TaskSet):
                         f"tasks {names[schedule_id]!r} and {task.name!r} have a schedule {schedule_id!r} each: give"
                         " them ids of their own, Schedule(..., id=...)"
                     )
-                own, definition = definition_of(self, schedule_id, draft, schedule)
+                own, definition = definition_of(self, schedule_id, draft, schedule, self._seal)
                 if own == keys:
                     found[schedule_id] = definition
         return found
@@ -518,14 +532,25 @@ class JobQueue(TaskSet):
         Raises:
             PayloadTooLarge: its JSON text is over the limit.
         """
+        keys, specification = self.template(draft)
+        job_id, steering = draft.id or new_id(), draft.steering
+        if self._seal is not None:
+            specification, steering = self._seal.job(keys.place, job_id, specification, steering)
+        return keys, NewJob(job_id, specification, draft.due, steering)
+
+    def template(self, draft: Draft[Any]) -> tuple[QueueKeys, bytes]:
+        """Return where a job goes, and its specification in plain text: for other parts of the library.
+
+        Raises:
+            PayloadTooLarge: its JSON text is over the limit.
+        """
         size, limit = len(draft.specification), self.settings.max_payload
         if size > limit:
             raise PayloadTooLarge(
                 f"a job of {draft.task!r} is {size:,} bytes of JSON, over the limit of {limit:,}: pass a reference to"
                 " the data instead, or raise JobQueue(max_payload=...)"
             )
-        keys = self.keys(draft.queue or self.settings.queue)
-        return keys, NewJob(draft.id or new_id(), draft.specification, draft.due, draft.steering)
+        return self.keys(draft.queue or self.settings.queue), draft.specification
 
     def _plain_call(self, keys: QueueKeys, job: NewJob, draft: Draft[Any]) -> Call[Added | None] | None:
         """Return the one call that most jobs need; None for a job that needs more."""

@@ -13,10 +13,13 @@ from typing import Any
 
 from jobqueue.durability import checked_durability
 from jobqueue.durations import parse_duration, seconds
+from jobqueue.encryption import Encryption
 from jobqueue.errors import InvalidOption, suggestion
+from jobqueue.keyring import KeyRing, parse_keys
 from jobqueue.names import check_name
 from jobqueue.retention import Keep, Retention
 from jobqueue.settings import Settings
+from jobqueue.signing import Signing
 
 FILE = "jobqueue.toml"
 """The file in the folder in which a command is given."""
@@ -32,6 +35,8 @@ OTHER_VARIABLES = frozenset({VARIABLE, "JOBQUEUE_REDIS_SERVER"})
 
 DEFAULT = "default"
 """The origin of what nobody has set."""
+
+_Keys = KeyRing | Mapping[str, bytes | str] | None
 
 
 def _text(value: Any) -> str:
@@ -78,6 +83,19 @@ def _choice(*words: str) -> Callable[[Any], str]:
     return read
 
 
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value not in ("true", "false"):
+        raise InvalidOption(f"one of true, false, not {value!r}")
+    return bool(value == "true")
+
+
+def _keys(value: Any) -> KeyRing:
+    # A value that hides what it has: settings are shown, and so are errors.
+    return KeyRing(parse_keys(value), "this setting")
+
+
 def _setting(read: Callable[[Any], Any], default: Any, what: str) -> Any:
     return field(default=default, metadata={"read": read, "what": what})
 
@@ -111,7 +129,19 @@ class Configuration:
     failed_count: int = _setting(_whole(0, 1_000_000_000), 10_000, "how many of them at most")
     cancelled_age: float = _setting(_duration, 86_400.0, "how long cancelled jobs are kept")
     cancelled_count: int = _setting(_whole(0, 1_000_000_000), 10_000, "how many of them at most")
+    # A ring of keys does not change.
+    signing_keys: _Keys = _setting(_keys, None, "the keys that sign, as NAME:BASE64")  # noqa: RUF009
+    signing_required: bool = _setting(_flag, True, "whether what is not signed is refused")
+    signing_max_age: float | None = _setting(_duration, None, "after which time a signed job is not begun any more")
+    encryption_keys: _Keys = _setting(_keys, None, "the keys that encrypt, as NAME:BASE64")  # noqa: RUF009
+    encryption_required: bool = _setting(_flag, True, "whether what is not encrypted is refused")
     origins: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Whoever gives keys by hand is not to find them in a repr either.
+        for name in ("signing_keys", "encryption_keys"):
+            if (keys := getattr(self, name)) is not None and not isinstance(keys, KeyRing):
+                object.__setattr__(self, name, KeyRing(keys, name))
 
     @classmethod
     def find(cls, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> "Configuration":
@@ -153,6 +183,12 @@ class Configuration:
             Keep(self.failed_age, self.failed_count),
             Keep(self.cancelled_age, self.cancelled_count),
         )
+        signing = encryption = None
+        if isinstance(self.signing_keys, KeyRing):
+            keys = self.signing_keys.as_mapping()
+            signing = Signing(keys, require=self.signing_required, max_age=self.signing_max_age)
+        if isinstance(self.encryption_keys, KeyRing):
+            encryption = Encryption(self.encryption_keys.as_mapping(), require=self.encryption_required)
         return Settings(
             self.prefix,
             self.queue,
@@ -162,6 +198,8 @@ class Configuration:
             self.max_lost,
             checked_durability(self.durability),
             self.durability_timeout,
+            signing,
+            encryption,
         )
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol, get_args
 
 from pydantic_core import from_json
 
-from jobqueue.errors import InvalidOption
+from jobqueue.errors import InvalidOption, UnreadableResult
 from jobqueue.job import Execution, OutcomeKind
 from jobqueue.names import check_name
 
@@ -77,6 +77,7 @@ class Dependency:
         on_failure: what becomes of the other if this one does not complete.
         ending: the execution that ended it; None if it has not ended, or was removed.
         removed: whether it was removed before it had ended.
+        refused: why what it returned is not taken for its result; empty if it is. See ``jobqueue.signing``.
     """
 
     id: str
@@ -84,6 +85,7 @@ class Dependency:
     on_failure: OnFailure
     ending: Execution | None
     removed: bool = False
+    refused: str = ""
 
     @property
     def completed(self) -> bool:
@@ -92,8 +94,19 @@ class Dependency:
 
     @property
     def result(self) -> Any:
-        """What it returned, as a JSON value; None if it has not completed."""
-        return from_json(self.ending.result) if self.ending is not None and self.completed else None
+        """What it returned, as a JSON value; None if it has not completed.
+
+        Raises:
+            UnreadableResult: it is not signed as it should be, or cannot be decrypted or read.
+        """
+        if self.ending is None or not self.completed:
+            return None
+        if self.refused:
+            raise UnreadableResult(self.refused)
+        try:
+            return from_json(self.ending.result)
+        except ValueError as error:
+            raise UnreadableResult(f"the result of job {self.id} is no JSON: {error}") from None
 
     @property
     def error(self) -> str:

@@ -2,12 +2,21 @@
 
 from collections.abc import Callable
 from contextlib import aclosing, closing
+from dataclasses import replace
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic_core import from_json
 
 from jobqueue.dependencies import Dependency
-from jobqueue.errors import JobCancelled, JobConflict, JobExpired, JobFailed, JobNotFound, ResultTimeout
+from jobqueue.errors import (
+    JobCancelled,
+    JobConflict,
+    JobExpired,
+    JobFailed,
+    JobNotFound,
+    ResultTimeout,
+    UnreadableResult,
+)
 from jobqueue.job import JobInfo, JobState
 from jobqueue.replay import replay
 from jobqueue.steering import checked_priority
@@ -15,7 +24,7 @@ from jobqueue.store import inspect, jobs
 from jobqueue.store.connections import Connections
 from jobqueue.store.inspect import LogLine
 from jobqueue.store.jobs import Watched
-from jobqueue.store.keys import QueueKeys
+from jobqueue.store.keys import QueueKeys, queue_keys
 from jobqueue.store.relay import all_dependencies
 from jobqueue.timeline import Timeline, timeline_of
 
@@ -72,11 +81,11 @@ class JobHandle(Generic[R_co]):
             JobNotFound: it was removed, or its retention has passed.
             ServerError: Redis refuses or is not available; so in all methods below.
         """
-        return self._found(self._connections.run(inspect.show(self._keys, self.id)))
+        return self._revealed(self._connections.run(inspect.show(self._keys, self.id)))
 
     async def ainfo(self) -> JobInfo:
         """See ``info``."""
-        return self._found(await self._connections.arun(inspect.show(self._keys, self.id)))
+        return self._revealed(await self._connections.arun(inspect.show(self._keys, self.id)))
 
     def state(self) -> JobState:
         """Return where the job is in its life.
@@ -109,7 +118,8 @@ class JobHandle(Generic[R_co]):
             JobCancelled: it was cancelled.
             ResultTimeout: it has not ended in time. It goes on; ask again.
             JobNotFound: it was removed, or its retention has passed.
-            UnreadableResult: what it returned does not fit the annotation.
+            UnreadableResult: what it returned does not fit the annotation, is not signed as it should be, or cannot be
+                decrypted.
         """
         with closing(self._connections.ended([(self._keys, self.id)], timeout)) as ended:
             for _, watched in ended:
@@ -179,11 +189,11 @@ class JobHandle(Generic[R_co]):
 
     def dependencies(self) -> list[Dependency]:
         """Return the jobs that it waits for, or has waited for, with their results and errors."""
-        return self._connections.follow(all_dependencies(self._keys, self.id))
+        return self._opened(self._connections.follow(all_dependencies(self._keys, self.id)))
 
     async def adependencies(self) -> list[Dependency]:
         """See ``dependencies``."""
-        return await self._connections.afollow(all_dependencies(self._keys, self.id))
+        return self._opened(await self._connections.afollow(all_dependencies(self._keys, self.id)))
 
     def retry(self) -> None:
         """Let a failed or cancelled job run again, with all its attempts.
@@ -210,15 +220,16 @@ class JobHandle(Generic[R_co]):
 
         Raises:
             JobNotFound: it was removed, or its retention has passed.
-            JobConflict: its specification cannot be read, or it has waited for more than 1,000 jobs.
+            JobConflict: its specification cannot be read, is signed or encrypted without a key for it here, or it has
+                waited for more than 1,000 jobs.
             UnknownDependency: a job that it has waited for is not there any more.
             QueueFull: the queue, or its key, has no room for the copy.
         """
-        return self._copy(self._connections.follow(replay(self._keys, self.id)))
+        return self._copy(self._connections.follow(replay(self._keys, self.id, self._connections.seal)))
 
     async def areplay(self) -> "JobHandle[R_co]":
         """See ``replay``."""
-        return self._copy(await self._connections.afollow(replay(self._keys, self.id)))
+        return self._copy(await self._connections.afollow(replay(self._keys, self.id, self._connections.seal)))
 
     def timeline(self) -> Timeline:
         """Return what has happened to the job, in the order of time.
@@ -253,6 +264,23 @@ class JobHandle(Generic[R_co]):
             raise JobNotFound(self.id, self.queue)
         return value
 
+    def _revealed(self, found: JobInfo | None) -> JobInfo:
+        return self._connections.revealed(self._keys, self._found(found))
+
+    def _opened(self, found: list[Dependency]) -> list[Dependency]:
+        """Return dependencies with the results that their jobs have returned, as far as they can be opened."""
+        return [self._with_result(each) if each.completed else each for each in found]
+
+    def _with_result(self, dependency: Dependency) -> Dependency:
+        ending = dependency.ending
+        assert ending is not None
+        try:
+            keys = queue_keys(self._keys.prefix, dependency.queue)
+            result = self._connections.result(keys, dependency.id, ending.result)
+        except UnreadableResult as error:
+            return replace(dependency, refused=str(error))
+        return dependency if result is ending.result else replace(dependency, ending=replace(ending, result=result))
+
     def _check_prioritized(self, found: JobState | None) -> None:
         if self._found(found) not in (JobState.WAITING, JobState.DELAYED, JobState.BLOCKED):
             raise JobConflict(f"job {self.id} is {found}: the priority of one that has not begun can be changed")
@@ -281,12 +309,19 @@ class JobHandle(Generic[R_co]):
                 raise JobExpired(self.id, ending.message)
             case "cancelled":
                 raise JobCancelled(self.id, ending.message)
-        return self._decode(ending.result)
+        return self._decode(self._connections.result(self._keys, self.id, ending.result))
 
     def _late(self, timeout: float | None) -> ResultTimeout:
         return ResultTimeout(f"job {self.id} has not ended within {timeout:g} s; it goes on")
 
 
 def any_result(text: bytes) -> Any:
-    """Return a result whose type is not known."""
-    return from_json(text)
+    """Return a result whose type is not known.
+
+    Raises:
+        UnreadableResult: it is no JSON.
+    """
+    try:
+        return from_json(text)
+    except ValueError as error:
+        raise UnreadableResult(f"the result is no JSON: {error}") from None

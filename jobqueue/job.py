@@ -4,6 +4,7 @@ The layout of the stored texts is documented in ``docs/wire-format.md``; this mo
 Python. The Lua scripts treat them as opaque, but for the framing that they write themselves.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,10 +12,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from jobqueue.durations import seconds
 from jobqueue.names import check_key, check_name
+from jobqueue.stored import READ_LIMIT, RECORD_LIMIT, read_json, text_of
 from jobqueue.versions import is_version
 
 
@@ -120,6 +122,18 @@ TRANSITIONS: frozenset[Transition] = frozenset(
 # What most jobs have, and no more: read on a shorter way.
 _PLAIN = frozenset({"at", "task", "args"})
 
+# How a specification begins that the server has stored: what it has put in front, and the task.
+_HEAD = re.compile(
+    rb'\A\{(?:"at":(\d{1,15}),(?:"due":(?:(\d{1,15})|null),)?)?\s*(?:"task":"([A-Za-z0-9_.:-]{1,128})")?', re.ASCII
+)
+_DUE = re.compile(rb'\A\{"at":\d+,"due":')
+
+# The framing of a record, as ``lib/record.lua`` writes it.
+_RECORD = re.compile(rb'\A\["([a-z]+)",(null|\d{1,15}),(\d{1,15}),"([^"\\]*)",(\d{1,20}),')
+
+LAST_MOMENT = 253_402_300_800_000
+"""Where the dates of Python end, in milliseconds since 1970."""
+
 
 class Specification(NamedTuple):
     """What was asked for when the job was enqueued. It never changes.
@@ -156,17 +170,41 @@ class Specification(NamedTuple):
     replay_of: str | None = None
 
     @classmethod
-    def parse(cls, text: bytes) -> "Specification":
+    def head(cls, text: bytes) -> "Specification":
+        """Return what can be told of a text without decoding it: its times and its task, where it has them."""
+        match = _HEAD.match(text)
+        if match is None:
+            return cls("", {})
+        at, due, task = match.groups()
+        created = None if at is None else _possible(int(at))
+        might = None if due is None else _possible(int(due))
+        return cls(
+            "" if task is None else task.decode(),
+            {},
+            created_at=created,
+            due=might if _DUE.match(text) else created,
+        )
+
+    @classmethod
+    def parse(cls, text: bytes, limit: int = READ_LIMIT) -> "Specification":
         """Read the stored text.
 
+        Args:
+            text: the text.
+            limit: bytes that it may have; a longer one is not decoded.
+
         Raises:
-            ValueError: it is not a specification.
+            ValueError: it is not a specification, or too long.
         """
         # Anybody may have written it, so all is checked that a worker would otherwise stumble over.
-        members = from_json(text)
+        members = read_json(text, "it", limit)
         if not isinstance(members, dict) or not isinstance(members.get("task"), str):
             raise ValueError("a specification is a JSON object with a member 'task'")
         args = members.get("args", {})
+        if isinstance(args, str) and args.startswith("1."):
+            raise ValueError("it is encrypted, and there is no key for it here")
+        if isinstance(args, dict) and "$gathered" in args:
+            raise ValueError("it has gathered sealed calls, and there is no key for them here")
         if not isinstance(args, dict):
             raise ValueError("the member 'args' of a specification is a JSON object of arguments by parameter name")
         at = _moment(members, "at")
@@ -248,7 +286,12 @@ class Counts(NamedTuple):
     @classmethod
     def parse(cls, text: bytes) -> "Counts":
         """Read the numbers that head a job's bookkeeping; an empty text is a job without any."""
-        return cls(*map(int, text.split())) if text else _NO_COUNTS
+        if not text:
+            return _NO_COUNTS
+        try:
+            return cls(*map(int, text.split()))
+        except (ValueError, TypeError):  # nothing of ours: a worker is to go on all the same
+            return _NO_COUNTS
 
     @property
     def attempt(self) -> int:
@@ -271,7 +314,7 @@ class Execution:
         token: its fencing token.
         result: the JSON text of the result, if it completed.
         error_type: the name of the exception's class, if it failed.
-        message: the exception's message, why it was cancelled, or what became of its worker.
+        message: the exception's message, why it was cancelled, what became of its worker, or why its result is refused.
         traceback: the exception's traceback as text, cut in the middle when it is long.
         fingerprint: what is the same for the same error, if the job failed; see ``jobqueue.fingerprint``. Empty if it
             was not written down.
@@ -291,23 +334,51 @@ class Execution:
     due_at: datetime | None = None
 
     @classmethod
+    def read(cls, text: bytes) -> "Execution":
+        """Read a stored record. One that cannot be read is that of a failure whose error says so: lists go on."""
+        try:
+            return cls.parse(text)
+        except ValueError as error:
+            why = f"the record of this execution cannot be read: {error}"
+            return cls(OutcomeKind.FAILED, None, moment(0), error_type="UnreadableRecord", message=why)
+
+    @classmethod
     def parse(cls, text: bytes) -> "Execution":
-        """Read a stored record: ``[outcome, started, finished, worker, token, body, due]``; ``due`` may be missing."""
-        outcome, started, finished, worker, token, body, *rest = from_json(text)
+        """Read a stored record: ``[outcome, started, finished, worker, token, body, due]``; ``due`` may be missing.
+
+        Raises:
+            ValueError: it is no record, or too long for one. The result of a job is not looked at.
+        """
+        try:
+            match = _RECORD.match(text)
+            if match is not None and match[1] == b"completed" and text.endswith(b"]"):
+                # Not decoded: it may be large, and most who read a record do not need the result.
+                _, started, finished, worker, token = match.groups()
+                begun = None if started == b"null" else _time(int(started))
+                ended, name = _time(int(finished)), worker.decode()
+                return cls(OutcomeKind.COMPLETED, begun, ended, name, int(token), text[match.end() : -1])
+            return cls._decoded(text)
+        except (TypeError, OverflowError) as error:
+            raise ValueError(f"a record is a JSON array of an outcome, times and more: {error}") from None
+
+    @classmethod
+    def _decoded(cls, text: bytes) -> "Execution":
+        outcome, started, finished, worker, token, body, *rest = read_json(text, "it", RECORD_LIMIT)
         kind = OutcomeKind(outcome)
-        due = moment(rest[0]) if rest else None
-        record = cls(kind, moment(started) if started else None, moment(finished), worker, token, due_at=due)
+        due = _time(rest[0]) if rest else None
+        begun = _time(started) if started else None
+        record = cls(kind, begun, _time(finished), text_of(worker), int(token), due_at=due)
         if kind is OutcomeKind.COMPLETED:
             return replace(record, result=to_json(body))
         if isinstance(body, dict):
             return replace(
                 record,
-                error_type=body.get("type", ""),
-                message=body.get("message", ""),
-                traceback=body.get("traceback", ""),
-                fingerprint=body.get("fingerprint", ""),
+                error_type=text_of(body.get("type")),
+                message=text_of(body.get("message")),
+                traceback=text_of(body.get("traceback")),
+                fingerprint=text_of(body.get("fingerprint")),
             )
-        return replace(record, message=body or "")
+        return replace(record, message=text_of(body))
 
 
 class Note(NamedTuple):
@@ -359,6 +430,7 @@ class JobInfo:
         replay_of: the id of the job that it is a copy of; None for none.
         notes: what has happened to it besides executions, the latest 40; see ``timeline``.
         notes_dropped: how many there were before those.
+        encrypted: whether its arguments are encrypted, or gathered from sealed calls, and there is no key here.
     """
 
     id: str
@@ -391,6 +463,7 @@ class JobInfo:
     replay_of: str | None = None
     notes: tuple[Note, ...] = ()
     notes_dropped: int = 0
+    encrypted: bool = False
 
     @property
     def replays(self) -> tuple[str, ...]:
@@ -401,6 +474,16 @@ class JobInfo:
 def moment(milliseconds: int) -> datetime:
     """Return a time of the server's clock, given in milliseconds since 1970, with its zone."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _time(milliseconds: Any) -> datetime:
+    if isinstance(milliseconds, int | float) and 0 <= milliseconds < LAST_MOMENT:
+        return moment(milliseconds)  # type: ignore[arg-type]  # a fraction does no harm
+    raise ValueError("a time is out of range")
+
+
+def _possible(milliseconds: int) -> int | None:
+    return milliseconds if milliseconds < LAST_MOMENT else None
 
 
 def _duration(members: Mapping[str, Any], name: str) -> float | None:
@@ -427,7 +510,6 @@ def _version(members: Mapping[str, Any]) -> int:
 
 def _moment(members: Mapping[str, Any], name: str) -> int | None:
     value = members.get(name)
-    # Up to the year 9999, where the dates of Python end.
-    if value is not None and not (type(value) is int and 0 <= value < 253_402_300_800_000):
+    if value is not None and not (type(value) is int and 0 <= value < LAST_MOMENT):
         raise ValueError(f"the member {name!r} of a specification is a time in milliseconds since 1970")
     return value

@@ -255,7 +255,7 @@ class Queue:
         cursor: str | None = "0"
         while cursor is not None:
             page = self._connections.run(inspect.list_jobs(self._keys, state, cursor, PAGE))
-            yield from page.jobs
+            yield from self._revealed(page.jobs)
             cursor = page.cursor
 
     async def ajobs(self, state: Listed) -> AsyncIterator[JobInfo]:
@@ -263,7 +263,7 @@ class Queue:
         cursor: str | None = "0"
         while cursor is not None:
             page = await self._connections.arun(inspect.list_jobs(self._keys, state, cursor, PAGE))
-            for job in page.jobs:
+            for job in self._revealed(page.jobs):
                 yield job
             cursor = page.cursor
 
@@ -283,7 +283,7 @@ class Queue:
             if isinstance(step, Call):
                 step = operations.answered(steps, self._connections.run(step))
             else:
-                yield from step
+                yield from self._revealed(step)
                 step = next(steps, None)
 
     async def afind(self, where: str = "", *, states: Iterable[Listed] | None = None) -> AsyncIterator[JobInfo]:
@@ -294,7 +294,7 @@ class Queue:
             if isinstance(step, Call):
                 step = operations.answered(steps, await self._connections.arun(step))
             else:
-                for job in step:
+                for job in self._revealed(step):
                     yield job
                 step = next(steps, None)
 
@@ -500,6 +500,9 @@ class Queue:
     async def aobliterate(self, *, force: bool = False) -> int:
         """See ``obliterate``."""
         return await self._connections.afollow(operations.obliterate(self._keys, force=force))
+
+    def _revealed(self, found: Iterable[JobInfo]) -> Iterator[JobInfo]:
+        return (self._connections.revealed(self._keys, job) for job in found)
 
     def _selection(
         self, where: str, states: Iterable[Listed] | None

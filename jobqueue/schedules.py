@@ -10,14 +10,14 @@ from jobqueue.errors import InvalidOption, QueueFull, ScheduleConflict, Schedule
 from jobqueue.handle import JobHandle, any_result
 from jobqueue.names import new_id
 from jobqueue.schedule import Every, Schedule, as_schedule, check_schedule_id, slot_id
+from jobqueue.seal import Seal
 from jobqueue.store import schedules
 from jobqueue.store.call import Call
 from jobqueue.store.claims import enlist
 from jobqueue.store.connections import Connections
 from jobqueue.store.inspect import queue_names
-from jobqueue.store.jobs import NewJob
 from jobqueue.store.keys import QueueKeys, registry
-from jobqueue.store.schedules import Definition, ScheduleInfo, Template
+from jobqueue.store.schedules import Definition, ScheduleInfo, SchedulePage, Template
 from jobqueue.task import Draft
 
 BACKFILL_LIMIT = 10_000
@@ -35,8 +35,8 @@ class Application(Protocol):
         """Return the keys of a queue."""
         ...
 
-    def new_job(self, draft: Draft[Any]) -> tuple[QueueKeys, NewJob]:
-        """Return where a job goes, and what is sent of it."""
+    def template(self, draft: Draft[Any]) -> tuple[QueueKeys, bytes]:
+        """Return where the jobs of a schedule go, and their specification."""
         ...
 
 
@@ -146,6 +146,7 @@ class Schedules:
 
         Raises:
             QueueFull: there is no room for the job.
+            ScheduleConflict: it is signed, and there is no key here; or see above.
         """
         handle: JobHandle[Any] = self._connections.follow(self._trigger(schedule_id, queue))
         return handle
@@ -188,7 +189,8 @@ class Schedules:
     # What is done, once, for ordinary code and for asyncio.
 
     def _upsert(self, schedule_id: str, job: Draft[Any], when: Cron | Every | Schedule) -> Steps:
-        keys, definition = definition_of(self._application, check_schedule_id(schedule_id), job, as_schedule(when))
+        name, seal = check_schedule_id(schedule_id), self._connections.seal
+        keys, definition = definition_of(self._application, name, job, as_schedule(when), seal)
         pages = yield from self._pages(schedule_id, first=[enlist(registry(self._prefix), keys.queue)])
         if definition.schedule.slot_after(max(page.now for page in pages)) is None:
             raise InvalidOption(
@@ -205,20 +207,23 @@ class Schedules:
             _conflict(schedule_id)
         if any(other.state == "paused" for other in elsewhere):
             yield [schedules.switch(keys, schedule_id, "pause")]
-        [page] = yield [schedules.read(keys, schedule_id=schedule_id)]
+        [page] = yield [self._read(keys, schedule_id=schedule_id)]
         return page.schedules[0]
 
     def _pages(self, schedule_id: str, first: Iterable[Call[Any]] = ()) -> Steps:
         [*_, names] = yield [*first, queue_names(registry(self._prefix))]
-        pages = yield [schedules.read(self._application.keys(name), schedule_id=schedule_id) for name in names]
+        pages = yield [self._read(self._application.keys(name), schedule_id=schedule_id) for name in names]
         return pages
+
+    def _read(self, keys: QueueKeys, *, schedule_id: str = "", cursor: str = "0") -> Call[SchedulePage]:
+        return schedules.read(keys, schedule_id=schedule_id, cursor=cursor, seal=self._connections.seal)
 
     def _list(self) -> Steps:
         found: list[ScheduleInfo] = []
         [names] = yield [queue_names(registry(self._prefix))]
         cursors: dict[str, str] = dict.fromkeys(names, "0")
         while cursors:
-            pages = yield [schedules.read(self._application.keys(name), cursor=at) for name, at in cursors.items()]
+            pages = yield [self._read(self._application.keys(name), cursor=at) for name, at in cursors.items()]
             cursors = {name: page.cursor for name, page in zip(cursors, pages, strict=True) if page.cursor}
             found += [info for page in pages for info in page.schedules]
         # A scan may show an entry twice.
@@ -274,10 +279,18 @@ class Schedules:
         wanted: Sequence[tuple[str, datetime | None]],
     ) -> Steps:
         keys, template = self._application.keys(info.queue), info.understood.template
+        if info.understood.sealed and self._connections.seal is None:
+            raise ScheduleConflict(
+                f"schedule {info.id!r} is signed, and workers that verify would park a job of it that is not: to start"
+                " one by hand takes the keys, as in JOBQUEUE_SIGNING_KEYS"
+            )
         handles: list[JobHandle[Any]] = []
         for start in range(0, len(wanted), _PART):
             part = wanted[start : start + _PART]
-            replies = yield [schedules.fire_extra(keys, info.id, template, kind, job_id, slot) for job_id, slot in part]
+            seal = self._connections.seal
+            replies = yield [
+                schedules.fire_extra(keys, info.id, template, kind, job_id, slot, seal) for job_id, slot in part
+            ]
             for reply in replies:
                 if reply.kind == "missing":
                     raise ScheduleNotFound(f"schedule {info.id!r} was removed a moment ago")
@@ -310,7 +323,7 @@ def slots_within(schedule: Schedule, start: datetime, end: datetime) -> list[dat
 
 
 def definition_of(
-    application: Application, schedule_id: str, job: Draft[Any], schedule: Schedule
+    application: Application, schedule_id: str, job: Draft[Any], schedule: Schedule, seal: Seal | None
 ) -> tuple[QueueKeys, Definition]:
     """Return what is stored of a schedule, and in which queue.
 
@@ -334,9 +347,9 @@ def definition_of(
     for what, found in refused.items():
         if found:
             raise InvalidOption(f"schedule {schedule_id!r}: its job cannot have {what}")
-    keys, new = application.new_job(job)
-    template = Template(new.specification, steering.to_wire() if steering else "")
-    return keys, Definition(template, Schedule.from_wire(schedule.to_wire()))
+    keys, specification = application.template(job)
+    template = Template(specification, steering.to_wire() if steering else "")
+    return keys, Definition(template, Schedule.from_wire(schedule.to_wire())).closed(keys, schedule_id, seal)
 
 
 def _conflict(schedule_id: str) -> NoReturn:

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 
 from jobqueue.durability import LONGEST_WAIT, Durability, checked_durability
 from jobqueue.durations import seconds
+from jobqueue.encryption import Encryption
 from jobqueue.errors import InvalidName, InvalidOption
 from jobqueue.names import check_name
 from jobqueue.retention import Retention
+from jobqueue.signing import Signing
+from jobqueue.stored import READ_LIMIT
 
 DEFAULT_URL = "redis://localhost:6379/0"
 
@@ -26,6 +29,8 @@ class Settings:
         max_lost: how often a job may be lost with its worker before it has failed.
         durability: how safe a job is to be when ``enqueue`` returns, if neither it nor its task says.
         durability_timeout: seconds to wait for that at most.
+        signing: signs jobs, schedules and results; None for no signatures.
+        encryption: encrypts them; None for plain text.
     """
 
     prefix: str = "jq"
@@ -36,6 +41,8 @@ class Settings:
     max_lost: int = 3
     durability: Durability = "memory"
     durability_timeout: float = 5.0
+    signing: Signing | None = None
+    encryption: Encryption | None = None
 
     def __post_init__(self) -> None:
         check_name(self.prefix, "prefix")
@@ -61,6 +68,17 @@ class Settings:
             )
         if not _is_whole(self.max_payload) or not 1024 <= self.max_payload <= 512 * 1024 * 1024:
             raise InvalidOption(f"max_payload must be between 1 KiB and 512 MiB, not {self.max_payload!r}")
+        # Not the value: it may be a key.
+        if self.signing is not None and not isinstance(self.signing, Signing):
+            raise InvalidOption(f"signing must be Signing(...), not a {type(self.signing).__name__}")
+        if self.encryption is not None and not isinstance(self.encryption, Encryption):
+            raise InvalidOption(f"encryption must be Encryption(...), not a {type(self.encryption).__name__}")
+
+    @property
+    def read_limit(self) -> int:
+        """Bytes of a stored specification or result that are decoded; more is refused."""
+        # Twice, because sealed texts are longer; and a job that gathers has the items of many calls.
+        return max(READ_LIMIT, 2 * self.max_payload + 64 * 1024)
 
 
 def find_url(url: str | None, environment: Mapping[str, str] | None = None) -> str:

@@ -73,7 +73,7 @@ def _beginning(job: JobInfo) -> Iterator[TimelineEntry]:
     first = min([*(each.started_at for each in job.history if each.started_at), *_starts(job)], default=None)
     # One that ended before it ever ran: when it was enqueued it was up to other jobs, and it never went on.
     ends = (each.finished_at for each in _executions(job) if each.started_at is None)
-    stayed = min(ends, default=None) if Specification.parse(job.specification).due is None else None
+    stayed = min(ends, default=None) if Specification.head(job.specification).due is None else None
     went_on = min([at for at in (unblocked, stayed) if at is not None], default=None)
     was_blocked = job.state is JobState.BLOCKED or went_on is not None
     blocked = was_blocked and (first is None or (went_on is not None and went_on <= first))

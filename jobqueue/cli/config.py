@@ -9,6 +9,7 @@ from jobqueue.cli.main import Group
 from jobqueue.cli.options import configuration
 from jobqueue.cli.output import print_json, print_table
 from jobqueue.configuration import DEFAULT, meaning_of, mistyped, names
+from jobqueue.keyring import KeyRing
 from jobqueue.store.server import masked
 
 
@@ -23,10 +24,7 @@ def command() -> None:
 def show(origin: bool, as_json: bool) -> None:
     """Show all settings: what variables, jobqueue.toml or pyproject.toml say, and the defaults."""
     found = configuration()
-    values = {
-        name: masked(value) if name == "url" and (value := getattr(found, name)) else getattr(found, name)
-        for name in names()
-    }
+    values = {name: _shown(name, getattr(found, name)) for name in names()}
     for text in mistyped(os.environ):
         click.echo(f"note: {text}", err=True)
     if as_json:
@@ -38,6 +36,13 @@ def show(origin: bool, as_json: bool) -> None:
         for name, value in values.items()
     ]
     print_table(columns, rows)
+
+
+def _shown(name: str, value: Any) -> Any:
+    """Return a value without what is secret in it: of keys, their names."""
+    if isinstance(value, KeyRing):
+        return ",".join(value)
+    return masked(value) if name == "url" and value else value
 
 
 def _text(value: Any) -> str:

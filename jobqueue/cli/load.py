@@ -56,7 +56,14 @@ def load_beside(app: str, jobs: JobQueue) -> tuple[JobQueue, JobQueue]:
     settings = application.settings
     if not _given("url") or application.url == jobs.url:
         return application, application
-    other = JobQueue(jobs.url, prefix=settings.prefix, queue=settings.queue, max_payload=settings.max_payload)
+    other = JobQueue(
+        jobs.url,
+        prefix=settings.prefix,
+        queue=settings.queue,
+        max_payload=settings.max_payload,
+        signing=settings.signing,
+        encryption=settings.encryption,
+    )
     return application, other
 
 

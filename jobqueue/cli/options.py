@@ -100,7 +100,8 @@ def connected(command: Command) -> Command:
     )
     @functools.wraps(command)
     def wrapper(url: str | None, prefix: str, *args: Any, **kwargs: Any) -> Any:
-        jobs = JobQueue(url or url_of_environment(), prefix=prefix)
+        found = configuration().settings()
+        jobs = JobQueue(url or url_of_environment(), prefix=prefix, signing=found.signing, encryption=found.encryption)
         try:
             return command(jobs, *args, **kwargs)
         finally:

@@ -9,7 +9,10 @@ from pydantic_core import from_json, to_json
 
 from jobqueue.durations import format_duration
 from jobqueue.job import Execution, JobInfo, JobState
+from jobqueue.seal import open_result
+from jobqueue.signing import Distrusted
 from jobqueue.store.inspect import QueueInfo, WorkerInfo
+from jobqueue.stored import READ_LIMIT, check_size
 
 _STATE_COLOURS = {
     "waiting": "blue",
@@ -115,7 +118,7 @@ def listed_members(job: JobInfo) -> Mapping[str, Any]:
         "queue": job.queue,
         "task": job.task,
         "state": job.state.value,
-        "args": dict(job.args),
+        "args": None if job.encrypted else dict(job.args),
         "meta": dict(job.meta),
         "created_at": job.created_at,
         "run_at": job.run_at,
@@ -156,12 +159,31 @@ def execution_members(execution: Execution) -> Mapping[str, Any]:
         "finished_at": execution.finished_at,
         "worker": execution.worker or None,
         "token": execution.token or None,
-        "result": from_json(execution.result),
+        "result": _result(execution.result),
         "error_type": execution.error_type or None,
         "message": execution.message or None,
         "traceback": execution.traceback or None,
         "fingerprint": execution.fingerprint or None,
     }
+
+
+def result_text(text: bytes) -> str:
+    """Return a stored result for people."""
+    try:
+        check_size(text, "it", READ_LIMIT)
+        return open_result(None, "", "", text).decode()
+    except Distrusted:
+        return "encrypted"
+    except ValueError as error:
+        return f"(unreadable: {error})"
+
+
+def _result(text: bytes) -> Any:
+    shown = result_text(text)
+    try:
+        return from_json(shown)
+    except ValueError:
+        return shown
 
 
 def queue_members(queue: QueueInfo) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 import click
 from pydantic_core import to_json
 
-from jobqueue.cli.output import moment_text, print_facts, state_text
+from jobqueue.cli.output import moment_text, print_facts, result_text, state_text
 from jobqueue.durations import format_duration
 from jobqueue.job import Execution, JobInfo, JobState
 
@@ -30,7 +30,7 @@ def _facts(job: JobInfo) -> dict[str, str]:
         "dedup": job.dedup,
         "expires": moment_text(job.expires_at),
         "schedule": _schedule(job),
-        "arguments": to_json(dict(job.args)).decode(),
+        "arguments": "encrypted" if job.encrypted else to_json(dict(job.args)).decode(),
         "a copy of": job.replay_of or "",
         "copies": ", ".join(job.replays),
         "meta": to_json(dict(job.meta)).decode() if job.meta else "",
@@ -45,7 +45,7 @@ def _facts(job: JobInfo) -> dict[str, str]:
     if job.ending is not None:
         facts["ended"] = moment_text(job.ending.finished_at)
         if job.state is JobState.COMPLETED:
-            facts["result"] = job.ending.result.decode()
+            facts["result"] = job.ending.message or result_text(job.ending.result)
         elif job.state is JobState.CANCELLED:
             facts["reason"] = job.ending.message
     return facts

@@ -7,12 +7,18 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
+from jobqueue.errors import UnreadableResult
+from jobqueue.job import JobInfo
+from jobqueue.seal import Seal, open_result
+from jobqueue.signing import Distrusted
 from jobqueue.store.call import Call
 from jobqueue.store.client import AsyncClient, Now, Steps, SyncClient, server_time
+from jobqueue.store.inspect import revealed
 from jobqueue.store.jobs import Watched
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.server import Server
 from jobqueue.store.waiting import AsyncWaiting, ended
+from jobqueue.stored import READ_LIMIT, check_size
 
 T = TypeVar("T")
 
@@ -23,9 +29,19 @@ class Connections:
     Args:
         find: returns the server; asked once, at the first use.
         now: see ``jobqueue.store.client.Now``.
+        seal: seals what is written and opens what is read; None if texts are plain.
+        read_limit: bytes of a result that are decoded.
     """
 
-    def __init__(self, find: Callable[[], Server], now: Now = server_time) -> None:
+    def __init__(
+        self,
+        find: Callable[[], Server],
+        now: Now = server_time,
+        seal: Seal | None = None,
+        read_limit: int = READ_LIMIT,
+    ) -> None:
+        self.seal = seal
+        self._read_limit = read_limit
         self._find = find
         self._now = now
         self._server: Server | None = None
@@ -48,6 +64,29 @@ class Connections:
     def now(self) -> Now:
         """The time that scripts take for the server's."""
         return self._now
+
+    def result(self, keys: QueueKeys, job_id: str, text: bytes) -> bytes:
+        """Return the JSON text of what a job has returned.
+
+        Args:
+            keys: the queue of the job.
+            job_id: its id.
+            text: as it is stored.
+
+        Raises:
+            UnreadableResult: it is too long, not signed as it should be, or cannot be decrypted.
+        """
+        try:
+            check_size(text, "it", self._read_limit)
+            return open_result(self.seal, keys.place, job_id, text)
+        except Distrusted as error:
+            raise UnreadableResult(f"the result of job {job_id} is refused: {error}") from None
+        except ValueError as error:
+            raise UnreadableResult(f"the result of job {job_id} cannot be read: {error}") from None
+
+    def revealed(self, keys: QueueKeys, job: JobInfo) -> JobInfo:
+        """Return what is known of a job, decrypted as far as there are keys."""
+        return revealed(self.seal, keys, job)
 
     def sync_client(self) -> SyncClient:
         """Return the client for ordinary code."""

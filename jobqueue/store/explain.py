@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json
-
 from jobqueue.durations import format_duration
 from jobqueue.explanation import Explanation, Reason, ReasonCode
 from jobqueue.job import Counts, Execution, JobState, Specification, moment
 from jobqueue.store.call import Call, run_script
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.script import script
+from jobqueue.stored import SHOWN_LIMIT, number, read_json, read_object, texts
 
 REACH = 10_000
 """How many jobs of a line are looked at for the place of one: the server does nothing else meanwhile."""
@@ -100,9 +99,9 @@ def _explained(job_id: str, keys: QueueKeys, reply: Any) -> Explanation | None:
     if state == b"missing" and not found:
         return None
     try:
-        specification = Specification.parse(text) if text else Specification("", {})
+        specification = Specification.parse(text, SHOWN_LIMIT) if text else Specification("", {})
     except ValueError:
-        specification = Specification("", {})
+        specification = Specification.head(text)
     where = None if state == b"missing" else JobState(state.decode())
     reasons = [reason for entry in found for reason in _read(scene, *map(_text, entry))]
     if where in (JobState.WAITING, JobState.DELAYED, JobState.BLOCKED):
@@ -155,7 +154,7 @@ def _read(scene: _Scene, kind: str, *details: str) -> Iterator[Reason]:
         case "active":
             yield from _active(scene, *details)
         case "cancelling":
-            why = str(from_json(details[0]))
+            why = _reason(details[0])
             text = f"it was asked to stop{f': {why}' if why else ''}"
             yield Reason("cancelling", text, {"reason": why})
         case "ended":
@@ -248,10 +247,11 @@ def _position(scene: _Scene, lane: str, before: str, more: str, lanes: str) -> R
 
 
 def _active(scene: _Scene, worker: str, started: str, token: str, lease: str, info: str) -> Iterator[Reason]:
-    members = from_json(info) if info else {}
+    members = read_object(info.encode("utf-8", "surrogateescape"))
     until = _moment(lease) if lease and float(lease) > 0 else None
     length = members.get("lease")
-    beat = until - timedelta(seconds=length) if until and length else None
+    known = isinstance(length, int | float) and 0 < length <= 3600
+    beat = until - timedelta(seconds=length or 0) if until and known else None
     details = {
         "worker": worker,
         "host": members.get("host"),
@@ -274,7 +274,7 @@ def _active(scene: _Scene, worker: str, started: str, token: str, lease: str, in
 
 
 def _ended(scene: _Scene, outcome: str, expiring: str) -> Reason:
-    ending = Execution.parse(outcome.encode("utf-8", "surrogateescape"))
+    ending = Execution.read(outcome.encode("utf-8", "surrogateescape"))
     kept = _moment(expiring) if expiring else None
     when = _when(ending.finished_at, scene.now)
     details = {
@@ -354,9 +354,10 @@ def _workers_quiet(scene: _Scene, told: Sequence[_Worker]) -> Reason:
 
 
 def _worker(worker: bytes, lease: bytes, info: bytes, order: bytes) -> _Worker:
-    members = from_json(info)
-    versions = members.get("versions", {})
-    tasks, slots = frozenset(members.get("tasks", ())), members.get("concurrency", 0)
+    members = read_object(info)
+    found = members.get("versions")
+    versions = {name: number(version) for name, version in found.items()} if isinstance(found, dict) else {}
+    tasks, slots = frozenset(texts(members.get("tasks"))), number(members.get("concurrency"))
     return _Worker(worker.decode(), tasks, versions, slots, order.decode())
 
 
@@ -368,6 +369,13 @@ def _pending(reply: Any) -> PendingPage:
         queue, _, job_id = dependency.partition("/")
         found.append(Pending(queue, job_id, policy, "gone" if state == b"missing" else state.decode()))
     return PendingPage(tuple(found), cursor.decode())
+
+
+def _reason(text: str) -> str:
+    try:
+        return str(read_json(text.encode("utf-8", "surrogateescape"), "it"))
+    except ValueError:  # nothing of ours
+        return "(unreadable)"
 
 
 def _text(value: bytes | int) -> str:

@@ -1,16 +1,27 @@
 """The read side: jobs, queues, workers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from pydantic_core import from_json
-
-from jobqueue.job import Counts, Execution, JobInfo, JobState, Note, Specification, moment
+from jobqueue.job import (
+    LAST_MOMENT,
+    Counts,
+    Execution,
+    JobInfo,
+    JobState,
+    Note,
+    OutcomeKind,
+    Specification,
+    moment,
+)
+from jobqueue.seal import Seal, is_encrypted, is_sealed
+from jobqueue.signing import Distrusted
 from jobqueue.store.call import Call, run_command, run_script
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.script import script
+from jobqueue.stored import SHOWN_LIMIT, number, read_json, read_object, text_of, texts
 
 Listed = Literal["waiting", "parked", "delayed", "blocked", "active", "completed", "failed", "cancelled"]
 """What can be listed: the states, and the parked among the waiting jobs."""
@@ -181,8 +192,8 @@ def _shown(job_id: str, queue: str, reply: Any) -> JobInfo | None:
         due=due,
         parked=parked,
         outcome=outcome,
-        history=tuple(Execution.parse(line) for line in history),
-        progress=from_json(progress) if progress else None,
+        history=tuple(Execution.read(line) for line in history),
+        progress=_said(progress) if progress else None,
         cancelling=bool(reason),
         priority=int(traits.partition(b"|")[0] or 0),
         deadline=deadline,
@@ -224,11 +235,11 @@ def _info(
     notes: bytes = b"",
 ) -> JobInfo:
     try:
-        parsed = Specification.parse(specification)
+        parsed = Specification.parse(specification, SHOWN_LIMIT)
     except ValueError:
         # It is shown all the same: this is where people look when something is wrong with a job.
-        parsed = Specification("", {})
-    ending = Execution.parse(outcome) if outcome else None
+        parsed = Specification.head(specification)
+    ending = Execution.read(outcome) if outcome else None
     worker, started, token = "", None, 0
     if active:
         token_text, started_text, worker_text = active.split(b" ", 2)
@@ -267,7 +278,51 @@ def _info(
         replay_of=parsed.replay_of,
         notes=tuple(_note(line) for line in lines),
         notes_dropped=int(dropped or 0),
+        encrypted=parsed.task != "" and not parsed.args and is_encrypted(specification),
     )
+
+
+def revealed(seal: Seal | None, keys: QueueKeys, job: JobInfo) -> JobInfo:
+    """Return what is known of a job, decrypted as far as there are keys.
+
+    Args:
+        seal: opens what is sealed; None if there is no key.
+        keys: the queue of the job.
+        job: as it was read.
+    """
+    if seal is None:
+        return job
+    ending = job.ending
+    if ending is not None and ending.outcome is OutcomeKind.COMPLETED:
+        try:
+            ending = replace(ending, result=seal.open_result(keys.place, job.id, ending.result))
+        except Distrusted as error:
+            ending = replace(ending, result=b"null", message=f"its result is refused: {error}")
+    if not is_sealed(job.specification):
+        return job if ending is job.ending else replace(job, ending=ending)
+    try:
+        opened = Specification.parse(seal.open_job(keys.place, job.id, job.specification), SHOWN_LIMIT)
+    except ValueError:
+        return replace(job, ending=ending)
+    return replace(
+        job,
+        ending=ending,
+        args=opened.args,
+        meta=opened.meta,
+        key=opened.key,
+        version=opened.version,
+        schedule=opened.schedule,
+        slot=None if opened.slot is None else moment(opened.slot),
+        replay_of=opened.replay_of,
+        encrypted=False,
+    )
+
+
+def _said(text: bytes) -> Any:
+    try:
+        return read_json(text, "it")
+    except ValueError as error:
+        return f"(unreadable: {error})"
 
 
 def _note(line: bytes) -> Note:
@@ -281,9 +336,9 @@ def _overview(queue: str, reply: Any) -> QueueInfo:
     created_at = None
     if oldest:
         try:
-            created_at = Specification.parse(oldest).created_at
+            created_at = Specification.parse(oldest, SHOWN_LIMIT).created_at
         except ValueError:
-            created_at = None
+            created_at = Specification.head(oldest).created_at
     return QueueInfo(
         name=queue,
         paused=bool(paused),
@@ -304,17 +359,17 @@ def _overview(queue: str, reply: Any) -> QueueInfo:
 
 
 def _worker(worker_id: bytes, lease: bytes, info: bytes, order: bytes) -> WorkerInfo:
-    members = from_json(info)
-    started = members.get("started")
+    members = read_object(info)
+    started = number(members.get("started"))
     return WorkerInfo(
         id=worker_id.decode(),
         lease_until=moment(int(float(lease))),
-        host=members.get("host", ""),
-        pid=members.get("pid", 0),
-        queues=tuple(members.get("queues", ())),
-        concurrency=members.get("concurrency", 0),
-        started_at=None if started is None else moment(started),
-        tasks=tuple(members.get("tasks", ())),
+        host=text_of(members.get("host")),
+        pid=number(members.get("pid")),
+        queues=texts(members.get("queues")),
+        concurrency=number(members.get("concurrency")),
+        started_at=moment(started) if 0 < started < LAST_MOMENT else None,
+        tasks=texts(members.get("tasks")),
         order=order.decode(),
     )
 
@@ -322,8 +377,17 @@ def _worker(worker_id: bytes, lease: bytes, info: bytes, order: bytes) -> Worker
 def _logs(reply: Any) -> tuple[LogLine, ...]:
     if not reply:
         return ()
-    lines = [from_json(line) for line in reply.split(b"\n")[1:]]
-    return tuple(LogLine(moment(at), text) for at, text in lines)
+    return tuple(map(_log_line, reply.split(b"\n")[1:]))
+
+
+def _log_line(line: bytes) -> LogLine:
+    try:
+        at, text = read_json(line, "it")
+        if not 0 <= at < LAST_MOMENT:
+            raise ValueError("its time is out of range")
+        return LogLine(moment(at), str(text))
+    except (ValueError, TypeError) as error:
+        return LogLine(moment(0), f"(unreadable: {error})")
 
 
 def state(keys: QueueKeys, job_id: str) -> Call[str]:

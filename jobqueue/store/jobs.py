@@ -215,4 +215,4 @@ def _retried(reply: Any) -> JobState | Literal["owned"] | None:
 
 def _watched(reply: Any) -> Watched:
     known, ending = reply
-    return Watched(known.decode(), Execution.parse(ending) if ending else None)
+    return Watched(known.decode(), Execution.read(ending) if ending else None)

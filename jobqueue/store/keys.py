@@ -99,6 +99,8 @@ class QueueKeys:
         self.prefix = prefix
         self.queue = queue
         self.tag = f"{{{prefix}:{queue}}}"
+        self.place = f"{prefix}:{queue}"
+        """What signatures and ciphertexts of this queue are bound to."""
         self._names = {name: f"{self.tag}:{name}" for name in KEYS}
         self._tuples: dict[tuple[str, ...], tuple[str, ...]] = {}
 

@@ -1,19 +1,22 @@
 """Schedules, as the store keeps them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from jobqueue.errors import InvalidSchedule
 from jobqueue.job import Specification, moment, of_slot
 from jobqueue.schedule import Schedule, milliseconds, slot_id
+from jobqueue.seal import NO_KEY, Seal, binding_of, is_encrypted
+from jobqueue.signing import Binding, signature_within
 from jobqueue.store.call import Call, run_script
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.script import script
+from jobqueue.stored import READ_LIMIT, read_json
 
 ScheduleState = Literal["active", "paused", "ended", "retired"]
 """How a schedule stands: it has ended after its end or limit, and is retired when no code declares it any more."""
@@ -49,15 +52,27 @@ class Definition:
     Attributes:
         template: what it starts.
         schedule: when.
+        sealed: the text that is stored, if it is signed or encrypted; empty for plain text.
     """
 
     template: Template
     schedule: Schedule
+    sealed: bytes = b""
 
     def to_wire(self) -> bytes:
         """Return the text that is stored."""
+        if self.sealed:
+            return self.sealed
         members = {"specification": self.template.specification.decode(), "steering": self.template.steering}
         return to_json({**self.schedule.to_wire(), **members})
+
+    def closed(self, keys: QueueKeys, schedule_id: str, seal: Seal | None) -> "Definition":
+        """Return it sealed: the times and the rest are signed, and what it starts is encrypted."""
+        if seal is None:
+            return self
+        binding = Binding("schedule", keys.place, schedule_id)
+        template = self.template._replace(specification=seal.hide(binding, self.template.specification))
+        return replace(self, sealed=seal.sign(binding, replace(self, template=template).to_wire()))
 
     @property
     def revision(self) -> str:
@@ -72,11 +87,28 @@ class Definition:
             ValueError: it cannot be understood: a newer version may have written it.
         """
         try:
-            members = from_json(text)
+            members = read_json(text, "it", READ_LIMIT)
             template = Template(members["specification"].encode(), members["steering"])
             return cls(template, Schedule.from_wire(members))
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"the text of a schedule cannot be understood: {error!r}") from error
+
+    @classmethod
+    def opened(cls, keys: QueueKeys, schedule_id: str, text: bytes, seal: Seal | None) -> "Definition":
+        """Read the stored text, which may be sealed.
+
+        Raises:
+            ValueError: it cannot be understood; it is not what somebody with a key has put; or it cannot be decrypted.
+        """
+        if seal is None:
+            found = cls.from_wire(text)
+            if is_encrypted(found.template.specification):
+                raise ValueError(NO_KEY)
+            return replace(found, sealed=text) if signature_within(text) else found
+        binding = Binding("schedule", keys.place, schedule_id)
+        found = cls.from_wire(seal.verified(binding, text))
+        template = found.template._replace(specification=seal.uncover(binding, found.template.specification))
+        return replace(found, template=template)
 
 
 class Head(NamedTuple):
@@ -289,10 +321,17 @@ def due(keys: QueueKeys, offset: int = 0) -> Call[DueSchedules]:
     return run_script(script("due_schedules"), keys, (offset, BATCH), _due)
 
 
-def read(keys: QueueKeys, *, schedule_id: str = "", cursor: str = "0") -> Call[SchedulePage]:
-    """Read some of the schedules of a queue, or one."""
+def read(keys: QueueKeys, *, schedule_id: str = "", cursor: str = "0", seal: Seal | None = None) -> Call[SchedulePage]:
+    """Read some of the schedules of a queue, or one.
+
+    Args:
+        keys: the queue.
+        schedule_id: the one; empty for all of them.
+        cursor: ``"0"``, or the cursor of the page before.
+        seal: opens what is sealed; None if there is no key.
+    """
     args = (schedule_id, cursor, PAGE)
-    return run_script(script("list_schedules"), keys, args, lambda reply: _page(keys.queue, reply))
+    return run_script(script("list_schedules"), keys, args, lambda reply: _page(keys, seal, reply))
 
 
 def fire(
@@ -304,6 +343,7 @@ def fire(
     since: datetime,
     next: datetime | None,
     missed: datetime | None,
+    seal: Seal | None = None,
 ) -> Call[Fired]:
     """Start the job of a slot, and say which is next, if nobody else has done so.
 
@@ -315,14 +355,16 @@ def fire(
         since: the time up to which all is done then.
         next: the slot to wait for; None if the schedule has ended.
         missed: the first slot that was missed and is not made up for.
+        seal: seals the job; None for plain text.
     """
     schedule = definition.schedule
     job: Sequence[str | bytes] = ("", "", "", "")
     if slot is not None:
         delay = schedule.delay_of(due.id, slot)
-        specification = of_slot(definition.template.specification, due.id, milliseconds(slot))
+        job_id = slot_id(due.id, slot)
+        specification = _job_text(keys, seal, job_id, definition.template, due.id, slot)
         moment_due = str(milliseconds(slot + delay)) if delay else ""
-        job = (slot_id(due.id, slot), specification, moment_due, definition.template.steering)
+        job = (job_id, specification, moment_due, definition.template.steering)
     args = (
         due.id,
         due.head.text,
@@ -344,6 +386,7 @@ def fire_extra(
     kind: Literal["triggered", "backfilled"],
     job_id: str,
     slot: datetime | None,
+    seal: Seal | None = None,
 ) -> Call[Fired]:
     """Start a job of a schedule beside its slots.
 
@@ -354,10 +397,18 @@ def fire_extra(
         kind: now, or for a slot of the past.
         job_id: the id of the job.
         slot: that slot.
+        seal: seals the job; None for plain text.
     """
-    specification = of_slot(template.specification, schedule_id, None if slot is None else milliseconds(slot))
+    specification = _job_text(keys, seal, job_id, template, schedule_id, slot)
     args = (schedule_id, kind, _text(slot), "allow", job_id, specification, "", template.steering)
     return run_script(script("fire_extra"), keys, args, _fired)
+
+
+def _job_text(
+    keys: QueueKeys, seal: Seal | None, job_id: str, template: Template, schedule_id: str, slot: datetime | None
+) -> bytes:
+    text = of_slot(template.specification, schedule_id, None if slot is None else milliseconds(slot))
+    return text if seal is None else seal.close(binding_of(keys.place, job_id, template.steering), text)
 
 
 def _revision(text: bytes) -> str:
@@ -391,17 +442,17 @@ def _fired(reply: Any) -> Fired:
     return Fired(kind, job, head.encode())
 
 
-def _page(queue: str, reply: Any) -> SchedulePage:
+def _page(keys: QueueKeys, seal: Seal | None, reply: Any) -> SchedulePage:
     now, cursor, *entries = reply
-    found = tuple(_info(queue, *entry) for entry in zip(*[iter(entries)] * 4, strict=True))
+    found = tuple(_info(keys, seal, *entry) for entry in zip(*[iter(entries)] * 4, strict=True))
     return SchedulePage(moment(int(now)), None if cursor == b"0" else cursor.decode(), found)
 
 
-def _info(queue: str, name: bytes, text: bytes, head_text: bytes, slots: bytes) -> ScheduleInfo:
+def _info(keys: QueueKeys, seal: Seal | None, name: bytes, text: bytes, head_text: bytes, slots: bytes) -> ScheduleInfo:
     head = Head.parse(head_text)
     definition, task, args, problem = None, "", {}, ""
     try:
-        definition = Definition.from_wire(text)
+        definition = Definition.opened(keys, name.decode(), text, seal)
         job = Specification.parse(definition.template.specification)
     except ValueError as error:
         # It is shown all the same, and can be paused and removed.
@@ -412,7 +463,7 @@ def _info(queue: str, name: bytes, text: bytes, head_text: bytes, slots: bytes) 
     active = head.state == "active" and schedule is not None
     return ScheduleInfo(
         id=name.decode(),
-        queue=queue,
+        queue=keys.queue,
         state=head.state,
         source=head.source,
         task=task,

@@ -235,7 +235,7 @@ def _told(pending: Pending, message: dict[str, Any]) -> Iterator[tuple[int, Watc
     waiting = pending.pop(message["channel"].decode(), None)
     if waiting:
         record = message["data"]
-        watched = Watched("ended", Execution.parse(record)) if record else Watched("missing", None)
+        watched = Watched("ended", Execution.read(record)) if record else Watched("missing", None)
         for place, _ in waiting:
             yield place, watched
 

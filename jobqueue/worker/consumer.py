@@ -5,11 +5,13 @@ import contextlib
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from jobqueue.context import JobContext
 from jobqueue.errors import ServerError, ServerFull
-from jobqueue.outcome import Outcome, Parked
+from jobqueue.outcome import Completed, Outcome, Parked
+from jobqueue.seal import Seal
 from jobqueue.store.call import Call
 from jobqueue.store.claims import Answer, Claimed, Settlement, claim, settle, tell
 from jobqueue.store.client import AsyncClient
@@ -48,6 +50,7 @@ class Consumer:
         client: AsyncClient,
         waiter: Waiter,
         max_lost: int,
+        seal: Seal | None,
         log: WorkerLog,
         begun: Callable[[Running], None],
         settled: Callable[[Running, Outcome], None],
@@ -65,6 +68,7 @@ class Consumer:
             client: executes the calls; it tries until the server answers.
             waiter: waits for a job while there is nothing to do.
             max_lost: how often a job may be lost before it has failed.
+            seal: seals results; None for plain text.
             log: is told what happens.
             begun: is told of each execution that has been started.
             settled: is told of each execution whose outcome was written.
@@ -82,6 +86,7 @@ class Consumer:
         self._client = client
         self._waiter = waiter
         self._max_lost = max_lost
+        self._seal = seal
         self._log = log
         self._admission = Admission(keys.queue, slots, begun=begun, run_batch=runner.run_batch)
         self._settled = settled
@@ -319,6 +324,10 @@ class Consumer:
         if self.running.get(running.claimed.id) is running:
             del self.running[running.claimed.id]
         self._admission.ended(running)
+        if self._seal is not None and isinstance(outcome, Completed):
+            # Here, and not where it ran: that may be in a process of its own, which would do it too.
+            result = self._seal.result(self.keys.place, running.claimed.id, outcome.result)
+            outcome = replace(outcome, result=result)
         if running.stopped is not Stop.LEASE_LOST:
             self._outcomes.append((running, Settlement(running.claimed.id, running.claimed.token, outcome)))
         self._wake.set()

@@ -29,7 +29,7 @@ from jobqueue.worker.measurer import Measurer
 from jobqueue.worker.membership import Membership
 from jobqueue.worker.promoter import Promoter
 from jobqueue.worker.pruner import Pruner
-from jobqueue.worker.reading import UNREADABLE
+from jobqueue.worker.reading import UNREADABLE, reader
 from jobqueue.worker.reaper import Reaper
 from jobqueue.worker.relayer import Relayer
 from jobqueue.worker.runner import Runner
@@ -147,13 +147,14 @@ class Engine:
         self._pruner = Pruner(self._queues, settings.retention, self._client, log)
         self._promoter = Promoter(self._queues, self._client, log)
         self._measurer = Measurer(self._queues, self._client, log)
-        known = [*((name, task.fingerprint) for task in jobs for name in task.names), (UNREADABLE, __version__)]
+        known = [*((name, task.fingerprint) for task in jobs for name in task.names), (UNREADABLE, reader(jobs))]
         self._relayer = Relayer(self._queues, jobs.keys, self._client, log)
         self._scheduler = Scheduler(
             {keys: jobs.scheduled(keys) for keys in self._queues},
             worker=lambda: self._membership.id,
             client=self._client,
             log=log,
+            seal=jobs.connections.seal,
         )
         self._unparker = Unparker(
             self._queues,
@@ -201,6 +202,7 @@ class Engine:
                 client=self._client,
                 waiter=Waiter(keys, self._client),
                 max_lost=settings.max_lost,
+                seal=jobs.connections.seal,
                 log=log,
                 begun=self._begun,
                 settled=self._settled,

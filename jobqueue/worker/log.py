@@ -21,6 +21,7 @@ from jobqueue.outcome import (
     Retried,
     Snoozed,
 )
+from jobqueue.signing import Distrusted
 from jobqueue.store.findings import Finding
 from jobqueue.worker.decide import error_text
 
@@ -120,9 +121,8 @@ class WorkerLog:
 
     def schedule_unreadable(self, queue: str, schedule: str, error: ValueError) -> None:
         """A schedule cannot be understood here."""
-        self._logger.warning(
-            "queue %s: schedule %s is left to other workers: %s. Was it put by a newer version?", queue, schedule, error
-        )
+        hint = "" if isinstance(error, Distrusted) else ". Was it put by a newer version?"
+        self._logger.warning("queue %s: schedule %s is left to other workers: %s%s", queue, schedule, error, hint)
 
     def slot_refused(self, queue: str, schedule: str) -> None:
         """There is no room for the job of a slot."""

@@ -8,6 +8,8 @@ from jobqueue.job import Counts, Specification
 from jobqueue.outcome import Parked
 from jobqueue.retry import Retry
 from jobqueue.signature import UnreadableArguments
+from jobqueue.signing import Distrusted
+from jobqueue.stored import check_size
 from jobqueue.task import Task
 from jobqueue.version import __version__
 from jobqueue.versions import UpcastFailed, newer
@@ -35,18 +37,39 @@ class ReadJob(NamedTuple):
     terms: Terms
 
 
-def read_job(jobs: JobQueue, text: bytes, counts: Counts) -> ReadJob | Parked:
+def reader(jobs: JobQueue) -> str:
+    """Return what changes with whether a specification can be read at all: the library, and the keys.
+
+    A job that is parked because its signature is wrong is looked at again by workers that have other keys, and by no
+    others: one that is genuine runs there, and one that is forged is parked again.
+    """
+    seal = jobs.connections.seal
+    return __version__ if seal is None else f"{__version__}+{seal.fingerprint}"
+
+
+def read_job(
+    jobs: JobQueue, queue: str, job_id: str, text: bytes, counts: Counts, now: int | None = None
+) -> ReadJob | Parked:
     """Read a job, or say why it cannot be run here.
 
     Args:
         jobs: the application.
+        queue: the name of its queue.
+        job_id: the id of the job.
         text: the stored specification.
         counts: how often the job was run before.
+        now: the server's time in milliseconds; None to accept what was signed long ago.
     """
+    limit = jobs.settings.read_limit
     try:
-        specification = Specification.parse(text)
+        check_size(text, "it", limit)
+        if (seal := jobs.connections.seal) is not None:
+            text = seal.open_job(jobs.keys(queue).place, job_id, text, None if now is None else now / 1000)
+        specification = Specification.parse(text, limit)
+    except Distrusted as error:
+        return Parked(UNREADABLE, reader(jobs), f"it is not trusted: {error}")
     except ValueError as error:
-        return Parked(UNREADABLE, __version__, f"its specification cannot be read: {error}")
+        return Parked(UNREADABLE, reader(jobs), f"its specification cannot be read: {error}")
     task = jobs.get(specification.task)
     if task is None:
         return Parked(specification.task, "", f"no task {specification.task!r} is known here")

@@ -92,7 +92,7 @@ class Runner:
             on_end: is called once, in the event loop, when it is over.
             place: where it waits until it may begin; None to begin at once, and without company.
         """
-        job = read_job(self._jobs, claimed.specification, claimed.counts)
+        job = read_job(self._jobs, queue, claimed.id, claimed.specification, claimed.counts, now)
         if isinstance(job, Parked):
             return job
         task, args, kwargs, terms = job.task, job.args, job.kwargs, job.terms

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from jobqueue.schedule import plan
+from jobqueue.seal import Seal
 from jobqueue.store.client import AsyncClient
 from jobqueue.store.inspect import queue_names
 from jobqueue.store.keys import QueueKeys, queue_keys, registry
@@ -33,6 +34,7 @@ class Scheduler(Loop):
         worker: returns the id of the worker.
         client: executes the calls.
         log: is told of trouble.
+        seal: opens schedules and seals their jobs; None for plain text.
     """
 
     name = "scheduler"
@@ -44,8 +46,10 @@ class Scheduler(Loop):
         worker: Callable[[], str],
         client: AsyncClient,
         log: WorkerLog,
+        seal: Seal | None = None,
     ) -> None:
         super().__init__(log)
+        self._seal = seal
         self._declared = declared
         self._worker = worker
         self._client = client
@@ -115,7 +119,7 @@ class Scheduler(Loop):
     async def _fire(self, keys: QueueKeys, found: Due, now: datetime) -> float | None:
         """Fire the slots of a schedule; return the seconds until it is due again, or None if it is left to others."""
         try:
-            definition = Definition.from_wire(found.definition)
+            definition = Definition.opened(keys, found.id, found.definition, self._seal)
         except ValueError as error:
             if (found.id, found.definition) not in self._unreadable:
                 self._unreadable.add((found.id, found.definition))
@@ -129,7 +133,7 @@ class Scheduler(Loop):
             steps = [(None, now if what.missed else found.head.since, what.next)]
         for number, (slot, since, following) in enumerate(steps):
             missed = what.missed if number == 0 else None
-            call = fire(keys, found, definition, slot=slot, since=since, next=following, missed=missed)
+            call = fire(keys, found, definition, slot=slot, since=since, next=following, missed=missed, seal=self._seal)
             reply = await self._client.run(call)
             if reply.kind in LATE:
                 if reply.kind == "retired":

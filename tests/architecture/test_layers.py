@@ -15,15 +15,15 @@ PACKAGE = Path(jobqueue.__file__).parent
 # as none imports itself in the end.
 LAYERS = [
     "errors version",
-    "durations histogram names",
-    "cron",
-    "schedule",
+    "durations histogram keyring names stored",
+    "cron signing",
+    "encryption schedule",
     "batch dedup durability fingerprint limits signals",
     "versions",
     "job retention retry signature",
     "dependencies explanation outcome settings timeline where",
     "configuration steering",
-    "aggregate",
+    "aggregate seal",
     "options",
     "store store.*",
     "context health replay",
@@ -44,6 +44,7 @@ LAYERS = [
 ALLOWED = {
     "redis": ["store.*", "worker.waiter", "worker.listener"],
     "click": ["cli.*"],
+    "cryptography": ["encryption"],
     "fakeredis": ["store.server"],
     "uvloop": ["worker.*"],
     "runpy": ["worker.reference"],

@@ -54,7 +54,7 @@ def test_it_runs_on_any_platform(wheel):
 def test_three_packages_are_needed_and_all_others_are_extras(metadata):
     needed = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]
     assert sorted(line.partition(">")[0].partition("<")[0] for line in needed) == ["click", "pydantic", "redis"]
-    assert metadata.get_all("Provides-Extra") == ["embedded", "fast", "memory"]
+    assert metadata.get_all("Provides-Extra") == ["crypto", "embedded", "fast", "memory"]
 
 
 def test_the_metadata_say_what_it_is(metadata):

@@ -19,6 +19,7 @@ from jobqueue import (
     Dedup,
     Dependency,
     Draft,
+    Encryption,
     Every,
     Exponential,
     Flow,
@@ -42,6 +43,7 @@ from jobqueue import (
     Retry,
     RetryAfter,
     Schedule,
+    Signing,
     Snooze,
     Task,
     TaskSet,
@@ -65,7 +67,11 @@ jobs = JobQueue(
     max_lost=3,
     durability="replica",
     durability_timeout=0.5,
+    signing=Signing({"new": b"key", "old": "base64"}, require=False, max_age=timedelta(days=7)),
+    encryption=Encryption({"new": b"key"}, require=True),
 )
+Signing({"new": 5})  # wrong: the type of a key
+JobQueue(signing={"new": b"key"})  # wrong: keys without what uses them
 JobQueue(durability="disk")  # wrong: a durability that does not exist
 JobQueue(prefx="shop")  # wrong: a mistyped setting
 JobQueue(lease="30")  # wrong: the type of a setting
