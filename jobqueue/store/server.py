@@ -7,6 +7,8 @@ blocking commands. Connections are therefore made here only, with every such set
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -26,6 +28,7 @@ REPLY_TIMEOUT = 10.0
 """Seconds to wait for the reply to a command that does not block."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_FILES = {"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"}
 _SCHEMES = {"redis": "redis", "rediss": "rediss", "unix": "unix", "valkey": "redis", "valkeys": "rediss"}
 
 
@@ -35,10 +38,12 @@ class Server(ABC):
     Attributes:
         where: its URL without a password, for messages.
         knows_blmove: whether BLMOVE can be used to wait for work.
+        tells_password: whether a password goes through a network as it is, for all who listen there.
     """
 
     where: str
     knows_blmove = True
+    tells_password = False
 
     @abstractmethod
     def sync_connections(self, most: int) -> "redis.Redis":
@@ -60,18 +65,31 @@ class RemoteServer(Server):
     def __init__(self, url: str) -> None:
         self.where = masked(url)
         self._url = url
+        options = parse_url(url)
+        self._tls = url.startswith("rediss:")
+        self._verifies = options.get("ssl_cert_reqs") != "none"
+        self.tells_password = (
+            bool(options.get("password"))
+            and not (self._tls or url.startswith("unix:"))
+            and not _is_local(options.get("host", "localhost"))
+        )
 
     def sync_connections(self, most: int) -> "redis.Redis":
         """See ``Server``."""
         # Not from_url(): there, an option in the URL goes before what is said here.
-        settings = {**parse_url(self._url), **self._settings(most, REPLY_TIMEOUT), "retry": SyncNoRetry(NoBackoff(), 0)}
+        retry = SyncNoRetry(NoBackoff(), 0)
+        settings = {**self._trust(), **parse_url(self._url), **self._settings(most, REPLY_TIMEOUT), "retry": retry}
         return redis.Redis(connection_pool=redis.BlockingConnectionPool(**settings))
 
     def async_connections(self, most: int, timeout: float = REPLY_TIMEOUT) -> "redis.asyncio.Redis":
         """See ``Server``."""
         retry = AsyncNoRetry(NoBackoff(), 0)
-        settings = {**async_parse_url(self._url), **self._settings(most, timeout), "retry": retry}
+        settings = {**self._trust(), **async_parse_url(self._url), **self._settings(most, timeout), "retry": retry}
         return redis.asyncio.Redis(connection_pool=redis.asyncio.BlockingConnectionPool(**settings))
+
+    def _trust(self) -> Mapping[str, Any]:
+        """Return what holds for TLS unless the URL says otherwise: redis-py before 6 does not look at the host."""
+        return {"ssl_check_hostname": True} if self._tls and self._verifies else {}
 
     def _settings(self, most: int, timeout: float) -> Mapping[str, Any]:
         settings: dict[str, Any] = {
@@ -135,6 +153,10 @@ def server_at(url: str) -> Server:
         raise InvalidURL(
             f"{masked(url)!r} is not the URL of a Redis server: {quoting if '@' in rest else error}"
         ) from None
+    for name in _FILES & parse_url(url).keys():
+        path = parse_url(url)[name]
+        if not Path(path).exists():
+            raise InvalidURL(f"{masked(url)!r}: {name} is {path!r}, and there is no such file")
     return RemoteServer(url)
 
 
@@ -152,6 +174,14 @@ def _check(url: str) -> None:
         pool.connection_class(**pool.connection_kwargs)  # it connects when it is used
     except TypeError:
         raise ValueError(f"an option in {urlsplit(url).query!r} is not known") from None
+
+
+def _is_local(host: str) -> bool:
+    """Tell whether what is sent to a host does not leave this one."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def masked(url: str) -> str:
