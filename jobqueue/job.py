@@ -117,6 +117,9 @@ TRANSITIONS: frozenset[Transition] = frozenset(
 """Every step a job can take. Removal, possible in every state but active, is not a state and not listed."""
 
 
+# The year 9999, where the dates of Python end.
+_END_OF_TIME = 253_402_300_800_000
+
 # What most jobs have, and no more: read on a shorter way.
 _PLAIN = frozenset({"at", "task", "args"})
 
@@ -247,8 +250,17 @@ class Counts(NamedTuple):
 
     @classmethod
     def parse(cls, text: bytes) -> "Counts":
-        """Read the numbers that head a job's bookkeeping; an empty text is a job without any."""
-        return cls(*map(int, text.split())) if text else _NO_COUNTS
+        """Read the numbers that head a job's bookkeeping; an empty text is a job without any.
+
+        So is one that has other things there: a job must be run and shown whatever a hand in the data has written.
+        """
+        if not text:
+            return _NO_COUNTS
+        try:
+            counts = cls(*map(int, text[:100].split()))
+        except (TypeError, ValueError):
+            return _NO_COUNTS
+        return counts if max(counts) <= _MOST else _NO_COUNTS
 
     @property
     def attempt(self) -> int:
@@ -257,6 +269,8 @@ class Counts(NamedTuple):
 
 
 _NO_COUNTS = Counts()
+
+_MOST = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,22 +306,37 @@ class Execution:
 
     @classmethod
     def parse(cls, text: bytes) -> "Execution":
-        """Read a stored record: ``[outcome, started, finished, worker, token, body, due]``; ``due`` may be missing."""
-        outcome, started, finished, worker, token, body, *rest = from_json(text)
+        """Read a stored record: ``[outcome, started, finished, worker, token, body, due]``; ``due`` may be missing.
+
+        Raises:
+            ValueError: it is not a record.
+        """
+        members = from_json(text)
+        if not isinstance(members, list) or not 6 <= len(members) <= 7:
+            raise ValueError("a record is a JSON list of 6 or 7 members")
+        outcome, started, finished, worker, token, body, *rest = members
         kind = OutcomeKind(outcome)
-        due = moment(rest[0]) if rest else None
-        record = cls(kind, moment(started) if started else None, moment(finished), worker, token, due_at=due)
+        if type(token) is not int or not isinstance(worker, str):
+            raise ValueError("a record names its worker and its token")
+        started_at = _time(started) if started else None
+        record = cls(kind, started_at, _time(finished), worker, token, due_at=_time(rest[0]) if rest else None)
         if kind is OutcomeKind.COMPLETED:
             return replace(record, result=to_json(body))
         if isinstance(body, dict):
-            return replace(
-                record,
-                error_type=body.get("type", ""),
-                message=body.get("message", ""),
-                traceback=body.get("traceback", ""),
-                fingerprint=body.get("fingerprint", ""),
+            type_, message, traceback, fingerprint = (
+                str(body.get(name, "")) for name in ("type", "message", "traceback", "fingerprint")
             )
-        return replace(record, message=body or "")
+            return replace(record, error_type=type_, message=message, traceback=traceback, fingerprint=fingerprint)
+        return replace(record, message=str(body or ""))
+
+    @classmethod
+    def shown(cls, text: bytes) -> "Execution":
+        """Read a stored record; if it is none, say so in its place: the rest of the job can be shown all the same."""
+        try:
+            return cls.parse(text)
+        except ValueError as error:
+            message = f"what is stored of it cannot be read: {error}"
+            return cls(OutcomeKind.FAILED, None, moment(0), error_type="UnreadableRecord", message=message)
 
 
 class Note(NamedTuple):
@@ -403,6 +432,12 @@ def moment(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
+def _time(value: object) -> datetime:
+    if type(value) is not int or not 0 <= value < _END_OF_TIME:
+        raise ValueError("a time is given in milliseconds since 1970")
+    return moment(value)
+
+
 def _duration(members: Mapping[str, Any], name: str) -> float | None:
     value = members.get(name)
     return None if value is None else seconds(value, f"the member {name!r} of a specification")
@@ -427,7 +462,6 @@ def _version(members: Mapping[str, Any]) -> int:
 
 def _moment(members: Mapping[str, Any], name: str) -> int | None:
     value = members.get(name)
-    # Up to the year 9999, where the dates of Python end.
-    if value is not None and not (type(value) is int and 0 <= value < 253_402_300_800_000):
+    if value is not None and not (type(value) is int and 0 <= value < _END_OF_TIME):
         raise ValueError(f"the member {name!r} of a specification is a time in milliseconds since 1970")
     return value

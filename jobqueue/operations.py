@@ -410,5 +410,5 @@ def _merged(one: FailedGroup | None, other: FailedGroup) -> FailedGroup:
 def _pattern(text: bytes) -> str:
     if not text:
         return ""
-    ending = Execution.parse(text)
+    ending = Execution.shown(text)
     return fingerprint_of(ending.error_type, ending.message, ending.traceback).pattern

@@ -10,6 +10,7 @@ from pydantic_core import from_json, to_json
 from jobqueue.durations import format_duration
 from jobqueue.job import Execution, JobInfo, JobState
 from jobqueue.store.inspect import QueueInfo, WorkerInfo
+from jobqueue.visible import visible
 
 _STATE_COLOURS = {
     "waiting": "blue",
@@ -35,7 +36,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Se
         rows: the cells, which may be coloured.
         right: the headings of columns whose cells stand at the right.
     """
-    lines = [list(row) for row in rows]
+    lines = [[visible(cell) for cell in row] for row in rows]
     widths = [
         max(len(heading), *(len(click.unstyle(line[place])) for line in lines), 0)
         for place, heading in enumerate(columns)
@@ -54,7 +55,7 @@ def print_facts(facts: Mapping[str, str]) -> None:
     width = max(map(len, facts))
     for name, value in facts.items():
         if value:
-            click.echo(f"{click.style(name.ljust(width), bold=True)}  {value}")
+            click.echo(f"{click.style(name.ljust(width), bold=True)}  {visible(value)}")
 
 
 def state_text(state: str) -> str:

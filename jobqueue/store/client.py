@@ -10,7 +10,7 @@ import redis
 import redis.asyncio
 from redis.exceptions import NoScriptError, RedisError
 
-from jobqueue.errors import ServerError, ServerRefused, ServerUnavailable
+from jobqueue.errors import JobQueueError, ServerError, ServerRefused, ServerUnavailable
 from jobqueue.store.call import Argument, Call
 from jobqueue.store.failures import explain
 from jobqueue.store.server import Server
@@ -49,6 +49,18 @@ class _Client:
         self._known.add(call.name)
         return call.words("" if now is None else str(now), bool(self._flagged), by_hash=known)
 
+    def _read(self, call: Call[T], reply: Any) -> T:
+        try:
+            return call.read(reply)
+        except JobQueueError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # Whoever writes to the server may write anything there.
+            raise ServerError(
+                f"Redis at {self.server.where}: {call.name} has found what jobqueue does not write:"
+                f" {type(error).__name__}: {error}"
+            ) from error
+
     def _pause(self, error: ServerError, call: Call[Any] | None, attempt: int, deadline: float) -> float | None:
         """Return how many seconds to wait before sending again, or None if the error is to be raised."""
         if not isinstance(error, ServerUnavailable) or (call is not None and not call.repeatable):
@@ -77,7 +89,7 @@ class SyncClient(_Client):
         Raises:
             ServerError: the server refuses, is full, or was not available for too long.
         """
-        return call.read(self._insist(lambda: self._send(call), call))
+        return self._read(call, self._insist(lambda: self._send(call), call))
 
     def run_many(self, calls: Sequence[Call[T]]) -> list[T]:
         """Execute calls in one round trip, in their order.
@@ -86,7 +98,7 @@ class SyncClient(_Client):
             ServerError: as for ``run``; calls before the failing one may have been executed.
         """
         replies = self._insist(lambda: self._send_many(calls), *calls)
-        return [call.read(reply) for call, reply in zip(calls, replies, strict=True)]
+        return [self._read(call, reply) for call, reply in zip(calls, replies, strict=True)]
 
     def close(self) -> None:
         """Close all connections."""
@@ -174,12 +186,12 @@ class AsyncClient(_Client):
 
     async def run(self, call: Call[T]) -> T:
         """Execute one call; see ``SyncClient.run``."""
-        return call.read((await self._insist([call]))[0])
+        return self._read(call, (await self._insist([call]))[0])
 
     async def run_many(self, calls: Sequence[Call[T]]) -> list[T]:
         """Execute calls in one round trip; see ``SyncClient.run_many``."""
         replies = await self._insist(calls)
-        return [call.read(reply) for call, reply in zip(calls, replies, strict=True)]
+        return [self._read(call, reply) for call, reply in zip(calls, replies, strict=True)]
 
     async def close(self) -> None:
         """Close all connections."""

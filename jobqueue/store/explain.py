@@ -274,7 +274,7 @@ def _active(scene: _Scene, worker: str, started: str, token: str, lease: str, in
 
 
 def _ended(scene: _Scene, outcome: str, expiring: str) -> Reason:
-    ending = Execution.parse(outcome.encode("utf-8", "surrogateescape"))
+    ending = Execution.shown(outcome.encode("utf-8", "surrogateescape"))
     kept = _moment(expiring) if expiring else None
     when = _when(ending.finished_at, scene.now)
     details = {

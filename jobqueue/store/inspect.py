@@ -16,6 +16,9 @@ Listed = Literal["waiting", "parked", "delayed", "blocked", "active", "completed
 """What can be listed: the states, and the parked among the waiting jobs."""
 
 
+# The end of the year 9998, in milliseconds: what is later cannot be shown everywhere.
+_LATEST = 253_370_764_799_999
+
 SCANNED = 2000
 """How many ids one call looks through: the server does nothing else meanwhile, for about a millisecond."""
 
@@ -142,7 +145,7 @@ def scan(keys: QueueKeys, place: str, cursor: str, last: str, count: int) -> Cal
         for job_id, text, detail, counts, traits in zip(*[iter(entries)] * 5, strict=True):
             details = {column: detail} if column else {}
             priority = int(traits.partition(b"|")[0] or 0)
-            jobs.append(_info(job_id.decode(), keys.queue, found, text, counts, priority=priority, **details))
+            jobs.append(_info(_text(job_id), keys.queue, found, text, counts, priority=priority, **details))
         return Page(tuple(jobs), following.decode() or None)
 
     return run_script(script("scan"), keys, (place, cursor, last, count), read)
@@ -161,7 +164,7 @@ def logs(keys: QueueKeys, job_id: str) -> Call[tuple[LogLine, ...]]:
 def queue_names(registry: str) -> Call[tuple[str, ...]]:
     """Read the names of all queues, sorted."""
     return run_command(
-        "SMEMBERS", registry, read=lambda reply: tuple(sorted(name.decode() for name in reply)), repeatable=True
+        "SMEMBERS", registry, read=lambda reply: tuple(sorted(_text(name) for name in reply)), repeatable=True
     )
 
 
@@ -181,12 +184,12 @@ def _shown(job_id: str, queue: str, reply: Any) -> JobInfo | None:
         due=due,
         parked=parked,
         outcome=outcome,
-        history=tuple(Execution.parse(line) for line in history),
-        progress=from_json(progress) if progress else None,
+        history=tuple(Execution.shown(line) for line in history),
+        progress=_value(progress) if progress else None,
         cancelling=bool(reason),
         priority=int(traits.partition(b"|")[0] or 0),
         deadline=deadline,
-        dedup=dedup.decode(),
+        dedup=_text(dedup),
         blocking=blocking,
         notes=notes,
     )
@@ -197,7 +200,7 @@ def _page(listed: Listed, queue: str, reply: Any) -> Page:
     state = JobState.WAITING if listed == "parked" else JobState(listed)
     column = {"parked": "parked", "active": "active", "delayed": "due", "blocked": "blocking"}.get(listed, "outcome")
     jobs = tuple(
-        _info(job_id.decode(), queue, state, specification, counts, **{column: detail})
+        _info(_text(job_id), queue, state, specification, counts, **{column: detail})
         for job_id, specification, detail, counts in zip(*[iter(entries)] * 4, strict=True)
     )
     return Page(jobs, None if cursor == b"0" else cursor.decode())
@@ -228,11 +231,11 @@ def _info(
     except ValueError:
         # It is shown all the same: this is where people look when something is wrong with a job.
         parsed = Specification("", {})
-    ending = Execution.parse(outcome) if outcome else None
+    ending = Execution.shown(outcome) if outcome else None
     worker, started, token = "", None, 0
     if active:
         token_text, started_text, worker_text = active.split(b" ", 2)
-        token, started, worker = int(token_text), moment(int(started_text)), worker_text.decode()
+        token, started, worker = int(token_text), moment(int(started_text)), _text(worker_text)
     elif ending:
         token, started, worker = ending.token, ending.started_at, ending.worker
     dropped, *lines = notes.split(b"\n")
@@ -251,7 +254,7 @@ def _info(
         token=token,
         ending=ending,
         cancelling=cancelling,
-        parked=parked.partition(b" ")[2].decode() if parked else "",
+        parked=_text(parked.partition(b" ")[2]),
         progress=progress,
         meta=parsed.meta,
         key=parsed.key,
@@ -304,26 +307,54 @@ def _overview(queue: str, reply: Any) -> QueueInfo:
 
 
 def _worker(worker_id: bytes, lease: bytes, info: bytes, order: bytes) -> WorkerInfo:
-    members = from_json(info)
-    started = members.get("started")
+    members = _value(info)
+    known = members if isinstance(members, dict) else {}
+
+    def number(name: str) -> int:
+        value = known.get(name)
+        return value if isinstance(value, int) and 0 <= value <= _LATEST else 0
+
+    def texts(name: str) -> tuple[str, ...]:
+        value = known.get(name)
+        return tuple(map(str, value)) if isinstance(value, list) else ()
+
     return WorkerInfo(
-        id=worker_id.decode(),
+        id=_text(worker_id),
         lease_until=moment(int(float(lease))),
-        host=members.get("host", ""),
-        pid=members.get("pid", 0),
-        queues=tuple(members.get("queues", ())),
-        concurrency=members.get("concurrency", 0),
-        started_at=None if started is None else moment(started),
-        tasks=tuple(members.get("tasks", ())),
-        order=order.decode(),
+        host=str(known.get("host", "")),
+        pid=number("pid"),
+        queues=texts("queues"),
+        concurrency=number("concurrency"),
+        started_at=moment(number("started")) if number("started") else None,
+        tasks=texts("tasks"),
+        order=_text(order),
     )
 
 
 def _logs(reply: Any) -> tuple[LogLine, ...]:
     if not reply:
         return ()
-    lines = [from_json(line) for line in reply.split(b"\n")[1:]]
-    return tuple(LogLine(moment(at), text) for at, text in lines)
+    return tuple(_log_line(line) for line in reply.split(b"\n")[1:])
+
+
+def _log_line(line: bytes) -> LogLine:
+    match _value(line):
+        case [int(at), str(text)] if 0 <= at <= _LATEST:
+            return LogLine(moment(at), text)
+    return LogLine(moment(0), _text(line))
+
+
+def _value(text: bytes) -> Any:
+    """Read JSON; a text that is none is shown as it is."""
+    try:
+        return from_json(text)
+    except ValueError:
+        return _text(text)
+
+
+def _text(value: bytes) -> str:
+    """Read a text that anybody may have written."""
+    return value.decode("utf-8", "backslashreplace")
 
 
 def state(keys: QueueKeys, job_id: str) -> Call[str]:
@@ -354,7 +385,7 @@ def _ids(reply: Any) -> IdPage:
     cursor, found = reply
     ids = found if isinstance(found, Mapping) else found[::2]
     text = cursor.decode() if isinstance(cursor, bytes) else str(cursor)
-    return IdPage(tuple(job_id.decode() for job_id in ids), text)
+    return IdPage(tuple(_text(job_id) for job_id in ids), text)
 
 
 def _eviction(reply: Any) -> str:

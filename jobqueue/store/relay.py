@@ -127,7 +127,7 @@ def _page(reply: Any) -> DependencyPage:
         if queue == COMMIT:
             continue
         _, told, record = text.partition(b" ")
-        ending = Execution.parse(record) if record else None
+        ending = Execution.shown(record) if record else None
         dependency = Dependency(job_id, queue, cast(OnFailure, policy), ending, bool(told) and not record)
         if not (policy == "ignore" and told and not dependency.completed):
             found.append((int(number), dependency))

@@ -96,6 +96,8 @@ class RemoteServer(Server):
             "max_connections": most,
             "protocol": 2,
             "decode_responses": False,
+            # An id that is no text goes back as it came.
+            "encoding_errors": "surrogateescape",
             "socket_connect_timeout": CONNECT_TIMEOUT,
             "socket_timeout": timeout,
             # How long to wait for a free connection: as long as it takes.

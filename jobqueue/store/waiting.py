@@ -13,7 +13,6 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from jobqueue.errors import ServerUnavailable
-from jobqueue.job import Execution
 from jobqueue.store import jobs as store_jobs
 from jobqueue.store.client import AsyncClient, SyncClient
 from jobqueue.store.failures import explain
@@ -235,7 +234,7 @@ def _told(pending: Pending, message: dict[str, Any]) -> Iterator[tuple[int, Watc
     waiting = pending.pop(message["channel"].decode(), None)
     if waiting:
         record = message["data"]
-        watched = Watched("ended", Execution.parse(record)) if record else Watched("missing", None)
+        watched = Watched("ended", store_jobs.how_it_ended(record)) if record else Watched("missing", None)
         for place, _ in waiting:
             yield place, watched
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from cli.commands import Shell
 from security.recipes import FILES, FOLDER
 from servers import KINDS, RunningServer
 
@@ -65,3 +66,9 @@ def guarded(request: pytest.FixtureRequest, guarded_servers: Callable[[str], Gua
     found.connection.flushall()
     found.connection.execute_command("ACL", "LOG", "RESET")
     return found
+
+
+@pytest.fixture
+def shell(tmp_path: Path, real_server: RunningServer) -> Shell:
+    """Return what runs commands in an empty folder, with a server that is empty too."""
+    return Shell(tmp_path, {"JOBQUEUE_URL": real_server.url})
