@@ -199,6 +199,7 @@ class AsyncClient(_Client):
         await self.redis.connection_pool.disconnect()
 
     async def _insist(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        before = cancellations()
         deadline, attempt = time.monotonic() + self._patience, 0
         unsafe = next((call for call in calls if not call.repeatable), None)
         while True:
@@ -214,6 +215,7 @@ class AsyncClient(_Client):
             else:
                 if attempt:
                     self._trouble(None)
+                obey(before)
                 return replies
             self._trouble(problem)
             await self.redis.connection_pool.disconnect(inuse_connections=False)
@@ -246,6 +248,21 @@ class AsyncClient(_Client):
             self._known.clear()
             replies[missing:] = [await self._send(call) for call in calls[missing:]]
         return replies
+
+
+def cancellations() -> int:
+    """Return how often the running task has been cancelled."""
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
+
+
+def obey(before: int) -> None:
+    """Raise a cancellation that has come since ``before`` and got lost.
+
+    redis-py sends with ``wait_for``, which before Python 3.12 may return although it has been cancelled.
+    """
+    if cancellations() > before:
+        raise asyncio.CancelledError
 
 
 def _first_missing(replies: Sequence[Any]) -> int | None:
