@@ -5,9 +5,11 @@ BIN    := $(VENV)/bin
 # Which tests to run, and how many processes run them: make test TESTS=tests/scripts WORKERS=0
 TESTS   ?= tests
 WORKERS ?= 2
+# How many texts each target of `make fuzz` is given.
+EXAMPLES ?= 10000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format reference bench chaos soak clean
+.PHONY: help demo test fuzz check format reference bench chaos soak clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +19,9 @@ demo: $(VENV)/.user ## Run real jobs on real files, on a server of its own, and 
 
 test: $(VENV)/.dev ## Run the tests, on every server that is there
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(TESTS)
+
+fuzz: $(VENV)/.dev ## Read hostile texts with all that reads them, for some minutes: make fuzz EXAMPLES=50000
+	@JOBQUEUE_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q -n $(WORKERS) --timeout 0 tests/security/test_fuzz.py
 
 check: $(VENV)/.dev ## Check style, formatting and types
 	$(BIN)/ruff check

@@ -9,6 +9,9 @@ from jobqueue.errors import InvalidOption
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 
+# Characters of a duration.
+_MOST = 100
+
 # About 300 years: beyond it a date cannot be computed, and nobody means it.
 LONGEST = 1e10
 
@@ -41,6 +44,9 @@ def parse_duration(text: str) -> float:
         InvalidOption: the text is not a duration.
     """
     stripped = text.strip().lower()
+    if len(stripped) > _MOST:
+        # What is searched for below takes time that goes with the square.
+        raise InvalidOption(f"{text[:20]!r}... is not a duration: it has {len(text):,} characters")
     try:
         return seconds(float(stripped), f"the duration {text!r}")
     except ValueError:

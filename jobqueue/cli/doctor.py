@@ -14,6 +14,7 @@ from jobqueue.cli.output import print_json
 from jobqueue.cli.search import check_queue
 from jobqueue.store.audit import Progress
 from jobqueue.store.findings import Checkup, Finding
+from jobqueue.visible import visible
 
 QUIET = 2.0
 """Seconds after which it is shown how far it is."""
@@ -74,10 +75,10 @@ def _print(found: Checkup, server: str, fix: bool) -> None:
 def _print_findings(findings: Sequence[Finding]) -> None:
     for finding in findings:
         level = click.style(finding.level.ljust(8), fg=_COLOURS[finding.level])
-        click.echo(f"  {level} {finding.text}{_repaired(finding)}")
+        click.echo(f"  {level} {visible(finding.text)}{_repaired(finding)}")
         if finding.examples:
             more = ", ..." if finding.count > len(finding.examples) else ""
-            click.echo(f"  {'':8} {', '.join(finding.examples)}{more}")
+            click.echo(f"  {'':8} {visible(', '.join(finding.examples))}{more}")
 
 
 def _repaired(finding: Finding) -> str:

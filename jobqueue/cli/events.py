@@ -12,6 +12,7 @@ from jobqueue.cli.output import event_text, print_json
 from jobqueue.cli.search import check_queue
 from jobqueue.errors import ServerError
 from jobqueue.store.events import EventType, QueueEvent
+from jobqueue.visible import visible
 
 
 @click.command("events")
@@ -38,14 +39,14 @@ def command(
         check_queue(jobs, queue)
     if follow:
         for event in jobs.inspect.events(queues or None, types=types, follow=True, trouble=_complain):
-            click.echo(to_json(event_members(event)) if as_json else _line(event))
+            click.echo(to_json(event_members(event)) if as_json else visible(_line(event)))
         return
     found = list(jobs.inspect.events(queues or None, types=types, limit=limit))
     if as_json:
         print_json([event_members(event) for event in found])
         return
     for event in found:
-        click.echo(_line(event))
+        click.echo(visible(_line(event)))
     if not found:
         click.echo(
             "no events are kept; -f shows what happens, `jobqueue queue events NAME on` keeps it from now on", err=True

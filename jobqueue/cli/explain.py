@@ -11,6 +11,7 @@ from jobqueue.cli.output import print_json, state_text
 from jobqueue.cli.search import check_queue, not_clear, not_found
 from jobqueue.errors import AmbiguousJob, JobNotFound
 from jobqueue.explanation import Explanation
+from jobqueue.visible import visible
 
 
 @click.command("explain")
@@ -37,9 +38,9 @@ def command(jobs: JobQueue, job_id: str, queue: str | None, as_json: bool) -> No
         return
     state = f" is {state_text(found.state.value)}" if found.state else ""
     task = f" ({found.task})" if found.task else ""
-    click.echo(f"job {found.id}{task} in queue {found.queue}{state}")
+    click.echo(f"job {found.id}{visible(task)} in queue {found.queue}{state}")
     for reason in found.reasons:
-        click.echo(f"  {click.style('*' if reason.holds else '-', bold=reason.holds)} {reason.text}")
+        click.echo(f"  {click.style('*' if reason.holds else '-', bold=reason.holds)} {visible(reason.text)}")
 
 
 def members(found: Explanation) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from jobqueue.job import JobState, OutcomeKind
 from jobqueue.store.inspect import QueueInfo
 from jobqueue.store.snapshot import Snapshot
 from jobqueue.store.stats import Stats, Times
+from jobqueue.visible import visible
 
 ENDS = (OutcomeKind.COMPLETED, OutcomeKind.FAILED, OutcomeKind.CANCELLED)
 """Outcomes with which a job has ended."""
@@ -122,7 +123,7 @@ def plain(line: Row) -> str:
 
 def coloured(line: Row) -> str:
     """Return a line with its colours."""
-    return "".join(click.style(cell.text, **cell.style) if cell.style else cell.text for cell in line)
+    return "".join(click.style(visible(cell.text), **cell.style) if cell.style else visible(cell.text) for cell in line)
 
 
 def _shares(wanted: Sequence[int], room: int) -> list[int]:

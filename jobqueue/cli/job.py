@@ -24,6 +24,7 @@ from jobqueue.handle import JobHandle
 from jobqueue.job import JobState
 from jobqueue.limits import RateLimit
 from jobqueue.store.inspect import Listed
+from jobqueue.visible import visible
 from jobqueue.where import EVERY, Where
 
 queue_option = click.option("-q", "--queue", "queue", help="The queue, if more than one has a job of this id.")
@@ -310,7 +311,7 @@ def logs(jobs: JobQueue, job_id: str, queue: str | None, as_json: bool) -> None:
     if not lines:
         click.echo(f"job {job_id} has logged nothing", err=True)
     for line in lines:
-        click.echo(f"{line.at:%Y-%m-%d %H:%M:%S}  {line.text}")
+        click.echo(f"{line.at:%Y-%m-%d %H:%M:%S}  {visible(line.text)}")
 
 
 def _many(

@@ -8,6 +8,7 @@ import click
 
 from jobqueue.errors import InvalidJob, InvalidURL, JobQueueError, ServerUnavailable, UnknownTask, suggestion
 from jobqueue.version import __version__
+from jobqueue.visible import visible
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -145,7 +146,7 @@ def _explained(error: JobQueueError) -> tuple[str, int]:
 
 def complain(text: str) -> None:
     """Say on stderr what is wrong."""
-    click.echo(f"{click.style('Error:', fg='red')} {text}", err=True, color=_colours())
+    click.echo(f"{click.style('Error:', fg='red')} {visible(text)}", err=True, color=_colours())
 
 
 def _colours() -> bool | None:

@@ -13,6 +13,7 @@ from jobqueue.seal import open_result
 from jobqueue.signing import Distrusted
 from jobqueue.store.inspect import QueueInfo, WorkerInfo
 from jobqueue.stored import READ_LIMIT, check_size
+from jobqueue.visible import visible
 
 _STATE_COLOURS = {
     "waiting": "blue",
@@ -38,7 +39,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Se
         rows: the cells, which may be coloured.
         right: the headings of columns whose cells stand at the right.
     """
-    lines = [list(row) for row in rows]
+    lines = [[visible(cell) for cell in row] for row in rows]
     widths = [
         max(len(heading), *(len(click.unstyle(line[place])) for line in lines), 0)
         for place, heading in enumerate(columns)
@@ -57,7 +58,7 @@ def print_facts(facts: Mapping[str, str]) -> None:
     width = max(map(len, facts))
     for name, value in facts.items():
         if value:
-            click.echo(f"{click.style(name.ljust(width), bold=True)}  {value}")
+            click.echo(f"{click.style(name.ljust(width), bold=True)}  {visible(value)}")
 
 
 def state_text(state: str) -> str:

@@ -6,6 +6,7 @@ from pydantic_core import to_json
 from jobqueue.cli.output import moment_text, print_facts, result_text, state_text
 from jobqueue.durations import format_duration
 from jobqueue.job import Execution, JobInfo, JobState
+from jobqueue.visible import visible
 
 
 def print_job(job: JobInfo) -> None:
@@ -58,10 +59,10 @@ def _print_execution(execution: Execution) -> None:
     error = f"{execution.error_type}: {execution.message}" if execution.error_type else execution.message
     click.echo(
         f"\n{click.style(execution.outcome.value, bold=True)} {moment_text(execution.finished_at)}{took}"
-        f"{f' on {execution.worker}' if execution.worker else ''}{f': {error}' if error else ''}"
+        f"{f' on {visible(execution.worker)}' if execution.worker else ''}{f': {visible(error)}' if error else ''}"
     )
     if execution.traceback:
-        click.echo("\n".join(f"  {line}" for line in execution.traceback.rstrip().splitlines()))
+        click.echo("\n".join(f"  {line}" for line in visible(execution.traceback).rstrip().splitlines()))
 
 
 def _schedule(job: JobInfo) -> str:

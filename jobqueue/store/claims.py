@@ -306,7 +306,10 @@ def _pulse(reply: Any) -> Pulse:
 def _answer(reply: Any) -> Answer:
     lease, now, verdicts, vanished, *entries = reply
     jobs = tuple(
-        Claimed(job_id.decode(), int(token), specification, Counts.parse(counts), bool(counts))
+        # An id that is no text must not keep the others from being run: it is sent back as it came.
+        Claimed(
+            job_id.decode("utf-8", "surrogateescape"), int(token), specification, Counts.parse(counts), bool(counts)
+        )
         for job_id, token, specification, counts in zip(*[iter(entries)] * 4, strict=True)
     )
     applied = () if verdicts == b"-" else tuple(verdict == ord("1") for verdict in verdicts)

@@ -52,6 +52,18 @@ class _Client:
         self._known.add(call.name)
         return call.words("" if now is None else str(now), bool(self._flagged), by_hash=known)
 
+    def _read(self, call: Call[T], reply: Any) -> T:
+        try:
+            return call.read(reply)
+        except JobQueueError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # Whoever writes to the server may write anything there.
+            raise ServerError(
+                f"Redis at {self.server.where}: {call.name} has found what jobqueue does not write:"
+                f" {type(error).__name__}: {error}"
+            ) from error
+
     def _pause(self, error: ServerError, call: Call[Any] | None, attempt: int, deadline: float) -> float | None:
         """Return how many seconds to wait before sending again, or None if the error is to be raised."""
         if not isinstance(error, ServerUnavailable) or (call is not None and not call.repeatable):
@@ -80,7 +92,7 @@ class SyncClient(_Client):
         Raises:
             ServerError: the server refuses, is full, or was not available for too long.
         """
-        return call.read(self._insist(lambda: self._send(call), call))
+        return self._read(call, self._insist(lambda: self._send(call), call))
 
     def run_many(self, calls: Sequence[Call[T]]) -> list[T]:
         """Execute calls in one round trip, in their order.
@@ -89,7 +101,7 @@ class SyncClient(_Client):
             ServerError: as for ``run``; calls before the failing one may have been executed.
         """
         replies = self._insist(lambda: self._send_many(calls), *calls)
-        return [call.read(reply) for call, reply in zip(calls, replies, strict=True)]
+        return [self._read(call, reply) for call, reply in zip(calls, replies, strict=True)]
 
     def follow(self, steps: Steps[T]) -> T:
         """Do what a generator wants done, and return what it returns. It is told of errors, and may go on."""
@@ -200,12 +212,12 @@ class AsyncClient(_Client):
 
     async def run(self, call: Call[T]) -> T:
         """Execute one call; see ``SyncClient.run``."""
-        return call.read((await self._insist([call]))[0])
+        return self._read(call, (await self._insist([call]))[0])
 
     async def run_many(self, calls: Sequence[Call[T]]) -> list[T]:
         """Execute calls in one round trip; see ``SyncClient.run_many``."""
         replies = await self._insist(calls)
-        return [call.read(reply) for call, reply in zip(calls, replies, strict=True)]
+        return [self._read(call, reply) for call, reply in zip(calls, replies, strict=True)]
 
     async def follow(self, steps: Steps[T]) -> T:
         """Do what a generator wants done; see ``SyncClient.follow``."""
@@ -232,6 +244,7 @@ class AsyncClient(_Client):
         await self.redis.connection_pool.disconnect()
 
     async def _insist(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        before = cancellations()
         deadline, attempt = time.monotonic() + self._patience, 0
         unsafe = next((call for call in calls if not call.repeatable), None)
         while True:
@@ -249,6 +262,7 @@ class AsyncClient(_Client):
             else:
                 if attempt:
                     self._trouble(None)
+                obey(before)
                 return replies
             self._trouble(problem)
             await self.redis.connection_pool.disconnect(inuse_connections=False)
@@ -285,6 +299,21 @@ class AsyncClient(_Client):
             for call in calls:
                 pipeline.execute_command(*self._words(call, whole=whole))
             return list(await pipeline.execute(raise_on_error=False))
+
+
+def cancellations() -> int:
+    """Return how often the running task has been cancelled."""
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
+
+
+def obey(before: int) -> None:
+    """Raise a cancellation that has come since ``before`` and got lost.
+
+    redis-py sends with ``wait_for``, which before Python 3.12 may return although it has been cancelled.
+    """
+    if cancellations() > before:
+        raise asyncio.CancelledError
 
 
 def _first_missing(calls: Sequence[Call[Any]], replies: Sequence[Any]) -> int | None:

@@ -106,7 +106,7 @@ class EmbeddedServer:
             str(self._program), "--port", "0", "--unixsocket", str(self._socket), "--unixsocketperm", "700",
             "--dir", str(self._folder), "--save", "", "--maxmemory-policy", "noeviction", "--appendonly", *durable,
         ]  # fmt: skip
-        with self._log.open("ab") as log:
+        with open(self._log, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as log:
             subprocess.run(
                 [*keeper, str(self._folder), "ephemeral" if self._ephemeral else "kept", str(self._socket), *server],
                 stdin=subprocess.DEVNULL,

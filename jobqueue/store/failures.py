@@ -24,6 +24,12 @@ _NOT_NOW = (
 )
 _FULL = re.compile(r"\bOOM\b")
 _REFUSED = re.compile(r"\b(NOAUTH|WRONGPASS|NOPERM)\b")
+# What a user of the server may not do. Inside a script it comes without a code, and on Redis without the command.
+_COMMAND = re.compile(r"run the '([a-z|]+)' command|can't run this command")
+_KEY = re.compile(r"[Nn]o permissions to access (?:a|one of the) key|can't access at least one of the keys")
+_CHANNEL = re.compile(r"[Nn]o permissions to access (?:a|one of the) channel|can't publish to the channel")
+_RECIPES = "the users in workers/acl have what is needed, see docs/security.md"
+_CERTIFICATE = re.compile(r"CERTIFICATE_VERIFY_FAILED\] certificate verify failed: (.*?)(?: \(_ssl\.c:\d+\))?$")
 _SCRIPT_LINE = re.compile(r"user_script:(\d+)")
 
 
@@ -36,6 +42,13 @@ def explain(error: Exception, where: str, script: Script | None = None) -> Serve
         script: the script that was being run.
     """
     text = str(error).rstrip(".") or type(error).__name__
+    if missing := _missing(text, script):
+        return ServerRefused(f"Redis at {where} refuses: {_located(text, script)}. {missing}")
+    if certificate := _CERTIFICATE.search(text):
+        return ServerRefused(
+            f"the certificate of Redis at {where} is not trusted: {certificate[1].rstrip('.')}. The URL says whom to"
+            " trust (?ssl_ca_certs=FILE), and must name the host as the certificate does"
+        )
     if isinstance(error, exceptions.AuthenticationError | exceptions.NoPermissionError) or _REFUSED.search(text):
         return ServerRefused(f"Redis at {where} refuses: {text}. Check the user, password and permissions of the URL")
     if isinstance(error, exceptions.OutOfMemoryError) or _FULL.search(text):
@@ -47,6 +60,18 @@ def explain(error: Exception, where: str, script: Script | None = None) -> Serve
     if isinstance(error, exceptions.InvalidResponse):
         return ServerError(f"Redis at {where}: what answers there does not speak as Redis does: {text}")
     return ServerError(f"Redis at {where}: {_located(text, script)}")
+
+
+def _missing(text: str, script: Script | None) -> str:
+    """Return what to grant to the user of the server, or nothing if that is not what is wrong."""
+    if command := _COMMAND.search(text):
+        of = f"that {script.name}.lua calls" if script else "that its scripts call"
+        return f"Grant {f'+{command[1]}' if command[1] else f'the commands {of}'}: {_RECIPES}"
+    if _KEY.search(text):
+        return f"Grant the keys of the prefix, such as ~{{jq:* ~jq:queues: {_RECIPES}"
+    if _CHANNEL.search(text):
+        return f"Grant the channels of the prefix, such as &{{jq:*: {_RECIPES}"
+    return ""
 
 
 def _located(text: str, script: Script | None) -> str:

@@ -153,7 +153,7 @@ def scan(keys: QueueKeys, place: str, cursor: str, last: str, count: int) -> Cal
         for job_id, text, detail, counts, traits in zip(*[iter(entries)] * 5, strict=True):
             details = {column: detail} if column else {}
             priority = int(traits.partition(b"|")[0] or 0)
-            jobs.append(_info(job_id.decode(), keys.queue, found, text, counts, priority=priority, **details))
+            jobs.append(_info(_text(job_id), keys.queue, found, text, counts, priority=priority, **details))
         return Page(tuple(jobs), following.decode() or None)
 
     return run_script(script("scan"), keys, (place, cursor, last, count), read)
@@ -172,7 +172,7 @@ def logs(keys: QueueKeys, job_id: str) -> Call[tuple[LogLine, ...]]:
 def queue_names(registry: str) -> Call[tuple[str, ...]]:
     """Read the names of all queues, sorted."""
     return run_command(
-        "SMEMBERS", registry, read=lambda reply: tuple(sorted(name.decode() for name in reply)), repeatable=True
+        "SMEMBERS", registry, read=lambda reply: tuple(sorted(_text(name) for name in reply)), repeatable=True
     )
 
 
@@ -197,7 +197,7 @@ def _shown(job_id: str, queue: str, reply: Any) -> JobInfo | None:
         cancelling=bool(reason),
         priority=int(traits.partition(b"|")[0] or 0),
         deadline=deadline,
-        dedup=dedup.decode(),
+        dedup=_text(dedup),
         blocking=blocking,
         notes=notes,
     )
@@ -208,7 +208,7 @@ def _page(listed: Listed, queue: str, reply: Any) -> Page:
     state = JobState.WAITING if listed == "parked" else JobState(listed)
     column = {"parked": "parked", "active": "active", "delayed": "due", "blocked": "blocking"}.get(listed, "outcome")
     jobs = tuple(
-        _info(job_id.decode(), queue, state, specification, counts, **{column: detail})
+        _info(_text(job_id), queue, state, specification, counts, **{column: detail})
         for job_id, specification, detail, counts in zip(*[iter(entries)] * 4, strict=True)
     )
     return Page(jobs, None if cursor == b"0" else cursor.decode())
@@ -243,7 +243,7 @@ def _info(
     worker, started, token = "", None, 0
     if active:
         token_text, started_text, worker_text = active.split(b" ", 2)
-        token, started, worker = int(token_text), moment(int(started_text)), worker_text.decode()
+        token, started, worker = int(token_text), moment(int(started_text)), _text(worker_text)
     elif ending:
         token, started, worker = ending.token, ending.started_at, ending.worker
     dropped, *lines = notes.split(b"\n")
@@ -262,7 +262,7 @@ def _info(
         token=token,
         ending=ending,
         cancelling=cancelling,
-        parked=parked.partition(b" ")[2].decode() if parked else "",
+        parked=_text(parked.partition(b" ")[2]),
         progress=progress,
         meta=parsed.meta,
         key=parsed.key,
@@ -362,7 +362,7 @@ def _worker(worker_id: bytes, lease: bytes, info: bytes, order: bytes) -> Worker
     members = read_object(info)
     started = number(members.get("started"))
     return WorkerInfo(
-        id=worker_id.decode(),
+        id=_text(worker_id),
         lease_until=moment(int(float(lease))),
         host=text_of(members.get("host")),
         pid=number(members.get("pid")),
@@ -370,7 +370,7 @@ def _worker(worker_id: bytes, lease: bytes, info: bytes, order: bytes) -> Worker
         concurrency=number(members.get("concurrency")),
         started_at=moment(started) if 0 < started < LAST_MOMENT else None,
         tasks=texts(members.get("tasks")),
-        order=order.decode(),
+        order=_text(order),
     )
 
 
@@ -388,6 +388,11 @@ def _log_line(line: bytes) -> LogLine:
         return LogLine(moment(at), str(text))
     except (ValueError, TypeError) as error:
         return LogLine(moment(0), f"(unreadable: {error})")
+
+
+def _text(value: bytes) -> str:
+    """Read a text that anybody may have written."""
+    return value.decode("utf-8", "backslashreplace")
 
 
 def state(keys: QueueKeys, job_id: str) -> Call[str]:
@@ -413,4 +418,4 @@ def _ids(reply: Any) -> IdPage:
     cursor, found = reply
     ids = found if isinstance(found, Mapping) else found[::2]
     text = cursor.decode() if isinstance(cursor, bytes) else str(cursor)
-    return IdPage(tuple(job_id.decode() for job_id in ids), text)
+    return IdPage(tuple(_text(job_id) for job_id in ids), text)

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic_core import to_json
 
-from jobqueue.errors import UnknownDependency
+from jobqueue.errors import UnknownDependency, UnreadableResult
 from jobqueue.job import Execution, JobState
 from jobqueue.steering import Steering, moment_text
 from jobqueue.store.call import Call, run_command, run_script
@@ -215,4 +215,16 @@ def _retried(reply: Any) -> JobState | Literal["owned"] | None:
 
 def _watched(reply: Any) -> Watched:
     known, ending = reply
-    return Watched(known.decode(), Execution.read(ending) if ending else None)
+    return Watched(known.decode(), how_it_ended(ending) if ending else None)
+
+
+def how_it_ended(record: bytes) -> Execution:
+    """Read the record of a job that has ended.
+
+    Raises:
+        UnreadableResult: it is not a record.
+    """
+    try:
+        return Execution.parse(record)
+    except ValueError as error:
+        raise UnreadableResult(f"what is stored of how the job ended cannot be read: {error}") from None

@@ -38,6 +38,8 @@ def main(folder: str, ephemeral: bool, path: str, command: list[str]) -> None:
         path: its socket.
         command: its command line.
     """
+    # What the server writes has the arguments and results of jobs in it.
+    os.umask(0o077)
     running = _open(folder, "running")
     fcntl.flock(running, fcntl.LOCK_EX)
     if os.fork():

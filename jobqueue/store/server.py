@@ -7,6 +7,8 @@ blocking commands. Connections are therefore made here only, with every such set
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -27,6 +29,7 @@ REPLY_TIMEOUT = 10.0
 """Seconds to wait for the reply to a command that does not block."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_FILES = {"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"}
 _SCHEMES = {"redis": "redis", "rediss": "rediss", "unix": "unix", "valkey": "redis", "valkeys": "rediss"}
 
 
@@ -37,11 +40,13 @@ class Server(ABC):
         where: its URL without a password, for messages.
         knows_blmove: whether BLMOVE can be used to wait for work.
         lasts: whether what it holds is to outlive this process: else there is no durability to wait for.
+        tells_password: whether a password goes through a network as it is, for all who listen there.
     """
 
     where: str
     knows_blmove = True
     lasts = True
+    tells_password = False
 
     @abstractmethod
     def sync_connections(self, most: int) -> "redis.Redis":
@@ -66,25 +71,51 @@ class RemoteServer(Server):
         # What else its connections are made with.
         self._sync: Mapping[str, Any] = {}
         self._async: Mapping[str, Any] = {}
+        options = parse_url(url)
+        self._tls = url.startswith("rediss:")
+        self._verifies = options.get("ssl_cert_reqs") != "none"
+        self.tells_password = (
+            bool(options.get("password"))
+            and not (self._tls or url.startswith("unix:"))
+            and not _is_local(options.get("host", "localhost"))
+        )
 
     def sync_connections(self, most: int) -> "redis.Redis":
         """See ``Server``."""
         # Not from_url(): there, an option in the URL goes before what is said here.
         retry = SyncNoRetry(NoBackoff(), 0)
-        settings = {**parse_url(self._url), **self._settings(most, REPLY_TIMEOUT), "retry": retry, **self._sync}
+        settings = {
+            **self._trust(),
+            **parse_url(self._url),
+            **self._settings(most, REPLY_TIMEOUT),
+            "retry": retry,
+            **self._sync,
+        }
         return redis.Redis(connection_pool=redis.BlockingConnectionPool(**settings))
 
     def async_connections(self, most: int, timeout: float = REPLY_TIMEOUT) -> "redis.asyncio.Redis":
         """See ``Server``."""
         retry = AsyncNoRetry(NoBackoff(), 0)
-        settings = {**async_parse_url(self._url), **self._settings(most, timeout), "retry": retry, **self._async}
+        settings = {
+            **self._trust(),
+            **async_parse_url(self._url),
+            **self._settings(most, timeout),
+            "retry": retry,
+            **self._async,
+        }
         return redis.asyncio.Redis(connection_pool=redis.asyncio.BlockingConnectionPool(**settings))
+
+    def _trust(self) -> Mapping[str, Any]:
+        """Return what holds for TLS unless the URL says otherwise: redis-py before 6 does not look at the host."""
+        return {"ssl_check_hostname": True} if self._tls and self._verifies else {}
 
     def _settings(self, most: int, timeout: float) -> Mapping[str, Any]:
         settings: dict[str, Any] = {
             "max_connections": most,
             "protocol": 2,
             "decode_responses": False,
+            # An id that is no text goes back as it came.
+            "encoding_errors": "surrogateescape",
             "socket_connect_timeout": CONNECT_TIMEOUT,
             "socket_timeout": timeout,
             # How long to wait for a free connection: as long as it takes.
@@ -164,6 +195,10 @@ def server_at(url: str) -> Server:
         raise InvalidURL(
             f"{masked(url)!r} is not the URL of a Redis server: {quoting if '@' in rest else error}"
         ) from None
+    for name in _FILES & parse_url(url).keys():
+        path = parse_url(url)[name]
+        if not Path(path).exists():
+            raise InvalidURL(f"{masked(url)!r}: {name} is {path!r}, and there is no such file")
     return RemoteServer(url)
 
 
@@ -181,6 +216,14 @@ def _check(url: str) -> None:
         pool.connection_class(**pool.connection_kwargs)  # it connects when it is used
     except TypeError:
         raise ValueError(f"an option in {urlsplit(url).query!r} is not known") from None
+
+
+def _is_local(host: str) -> bool:
+    """Tell whether what is sent to a host does not leave this one."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def masked(url: str) -> str:

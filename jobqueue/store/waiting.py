@@ -13,9 +13,8 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from jobqueue.errors import ServerUnavailable
-from jobqueue.job import Execution
 from jobqueue.store import jobs as store_jobs
-from jobqueue.store.client import AsyncClient, SyncClient
+from jobqueue.store.client import AsyncClient, SyncClient, cancellations, obey
 from jobqueue.store.failures import explain
 from jobqueue.store.jobs import Watched
 from jobqueue.store.keys import QueueKeys
@@ -86,16 +85,19 @@ class AsyncWaiting:
 
     async def ended(self, jobs: Sequence[Job], timeout: float | None) -> AsyncGenerator[tuple[int, Watched]]:
         """Yield jobs as they end; see the function of the same name."""
+        before = cancellations()
         deadline = None if timeout is None else time.monotonic() + timeout
         pending = _by_channel(jobs)
         inbox: Inbox = asyncio.Queue()
         channels = list(pending)
         try:
             await self._subscribe(channels, inbox)
+            obey(before)
             for place, watched in await self._look(pending):
                 yield place, watched
             while pending and (wait := _wait(deadline)) > 0:
                 message = await _next(inbox, wait)
+                obey(before)
                 found = await self._look(pending) if message is None else list(_told(pending, message))
                 for place, watched in found:
                     yield place, watched
@@ -140,9 +142,11 @@ class AsyncWaiting:
                     self._cut = True  # the reader subscribes anew, until the server is back
         if self._reader is None or self._reader.done():
             self._reader = asyncio.create_task(self._read(), name="jobqueue-waiting")
-        confirmed = [self._subscribed[channel].wait() for channel in channels]
+        confirmed = [self._subscribed[channel] for channel in channels]
         with contextlib.suppress(TimeoutError):  # then the look that follows says what is wrong
-            await asyncio.wait_for(asyncio.gather(*confirmed), SILENCE)
+            async with asyncio.timeout(SILENCE):
+                for subscribed in confirmed:
+                    await subscribed.wait()
 
     async def _unsubscribe(self, channels: list[str], inbox: Inbox) -> None:
         idle = []
@@ -198,7 +202,9 @@ class AsyncWaiting:
 
 async def _next(inbox: Inbox, wait: float) -> dict[str, Any] | None:
     try:
-        return await asyncio.wait_for(inbox.get(), wait)
+        # Not wait_for: before Python 3.12 it may return although it has been cancelled, and the caller would wait on.
+        async with asyncio.timeout(wait):
+            return await inbox.get()
     except TimeoutError:
         return None
 
@@ -235,7 +241,7 @@ def _told(pending: Pending, message: dict[str, Any]) -> Iterator[tuple[int, Watc
     waiting = pending.pop(message["channel"].decode(), None)
     if waiting:
         record = message["data"]
-        watched = Watched("ended", Execution.read(record)) if record else Watched("missing", None)
+        watched = Watched("ended", store_jobs.how_it_ended(record)) if record else Watched("missing", None)
         for place, _ in waiting:
             yield place, watched
 

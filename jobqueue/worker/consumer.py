@@ -292,7 +292,13 @@ class Consumer:
                 return worker, await self._client.run(call)
             except ServerError as error:
                 self._log.server_trouble(error)
+            # It is not the server that is away, which the client waits out: it is this queue. The others go on.
+            self._admission.release(n, 0)
+            self._slots.sated(self.keys.queue)
+            self._changed()
             await asyncio.sleep(random.uniform(0.5, 1.5))
+            if self._has_work:
+                self._slots.want(self.keys.queue)
 
     def _speech(self) -> Iterable[Call[bool]]:
         self._speech_due = False

@@ -224,6 +224,9 @@ class Engine:
         """
         for task in self._jobs:
             task.signature.prepare()
+        server = self._jobs.connections.server
+        if server.tells_password:
+            self._log.tells_password(server.where)
         await start_up(self._jobs)
         self._started_up = True
         await self._examine_server()
@@ -234,7 +237,7 @@ class Engine:
         self._watchdog.start()
         for consumer in self._consumers.values():
             consumer.start(waiting)
-        where = self._jobs.connections.server.where
+        where = server.where
         self._log.started(self._membership.id, list(self._consumers), self._concurrency, where, len(self._jobs))
 
     async def _examine_server(self) -> None:

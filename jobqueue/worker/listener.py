@@ -88,7 +88,7 @@ class Listener(Loop):
             return
         if message["type"] != "message":
             return
-        verb, _, argument = message["data"].decode().partition(" ")
+        verb, _, argument = message["data"].decode("utf-8", "replace").partition(" ")
         if verb == "cancel":
             self._cancel(self._queues[message["channel"].decode()], argument)
         elif verb == "promote":

@@ -212,6 +212,12 @@ class WorkerLog:
                 level = logging.WARNING if each.code == "persistence" else _LEVELS[each.level]
                 self._logger.log(level, "Redis at %s: %s", where, each.text)
 
+    def tells_password(self, where: str) -> None:
+        """The password goes through a network as it is."""
+        self._logger.warning(
+            "the password for Redis at %s goes through the network as it is, and so do all jobs: use rediss://", where
+        )
+
     def hook_failed(self, hook: object, error: BaseException) -> None:
         """A user's hook raised."""
         self._logger.error("the hook %s failed: %s", getattr(hook, "__qualname__", hook), _brief(error_text(error)))

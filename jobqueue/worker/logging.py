@@ -5,6 +5,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from jobqueue.visible import visible
+
 _FIELDS = ("job_id", "task", "queue", "attempt")
 
 
@@ -19,9 +21,17 @@ def set_up_logging(level: str, log_format: str) -> None:
     if log_format == "json":
         handler.setFormatter(JsonFormatter())
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(process)d %(message)s"))
+        handler.setFormatter(TextFormatter("%(asctime)s %(levelname)-7s %(process)d %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("jobqueue").setLevel(level.upper())
+
+
+class TextFormatter(logging.Formatter):
+    """A line for people, whatever is in the message of an error."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and those of a traceback."""
+        return visible(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):

@@ -14,7 +14,7 @@ PACKAGE = Path(jobqueue.__file__).parent
 # A module may import what stands in a line above its own. Inside a package modules may also import each other, as long
 # as none imports itself in the end.
 LAYERS = [
-    "errors version",
+    "errors version visible",
     "durations histogram keyring names stored",
     "cron signing",
     "encryption schedule",

@@ -74,16 +74,39 @@ def test_a_server_without_memory_is_called_full(error):
         exceptions.AuthenticationError("WRONGPASS invalid username-password pair or user is disabled."),
         exceptions.AuthenticationError("AUTH <password> called without any password configured for the default user."),
         exceptions.ResponseError("NOAUTH Authentication required."),
-        exceptions.NoPermissionError("this user has no permissions to run the 'evalsha' command"),
-        exceptions.ResponseError("NOPERM this user has no permissions to access one of the keys"),
-        exceptions.ResponseError(BURIED + "NOPERM this user has no permissions to run the 'hset' command"),
-        exceptions.ResponseError("NOPERM No permissions to access a key, OOM or not"),
+        exceptions.NoPermissionError("something that no server says today"),
     ],
 )
-def test_what_the_user_may_not_do_is_called_refused(error):
+def test_whoever_is_not_let_in_is_called_refused(error):
     found = explain(error, WHERE)
     assert type(found) is ServerRefused
     assert str(found).endswith("Check the user, password and permissions of the URL")
+
+
+@pytest.mark.parametrize(
+    ("error", "grant"),
+    [
+        (exceptions.NoPermissionError("this user has no permissions to run the 'evalsha' command"), "+evalsha:"),
+        (exceptions.NoPermissionError("User u has no permissions to run the 'client|id' command"), "+client|id:"),
+        (exceptions.ResponseError("NOPERM this user has no permissions to access one of the keys"), "the keys of"),
+        (exceptions.ResponseError(BURIED + "NOPERM this user has no permissions to run the 'hset' command"), "+hset:"),
+        (exceptions.ResponseError("NOPERM No permissions to access a key, OOM or not"), "the keys of"),
+        (exceptions.ResponseError("ACL failure in script: No permissions to access a channel"), "the channels of"),
+        (
+            exceptions.ResponseError("The user executing the script can't run this command or subcommand"),
+            "the commands that its scripts call:",
+        ),
+        (
+            exceptions.ResponseError(BURIED + "The user executing the script can't publish to the channel"),
+            "the channels of",
+        ),
+    ],
+)
+def test_what_a_user_may_not_do_is_called_refused_and_it_is_said_what_to_grant(error, grant):
+    found = explain(error, WHERE)
+    assert type(found) is ServerRefused
+    assert f". Grant {grant}" in str(found)
+    assert "docs/security.md" in str(found)
 
 
 @pytest.mark.parametrize(

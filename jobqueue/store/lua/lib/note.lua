@@ -7,6 +7,10 @@ latest 20 executions. `revived` counts nothing: it sets failures and losses back
 local function note(key, id, outcome, line)
   local text = redis.call('HGET', key.attempts, id) or '0 0 0 0 0'
   local counters, history = string.match(text, '^([%d ]+)(.*)$')
+  if not counters then
+    -- A hand in the data. An error here would leave a job nowhere, because it has been taken out of where it was.
+    counters, history = '0 0 0 0 0', ''
+  end
   local place = ({retried = 1, failed = 1, lost = 2, interrupted = 3, snoozed = 4, limited = 5})[outcome]
   local counts, index, counted = {}, 0, 0
   for count in string.gmatch(counters, '%d+') do
