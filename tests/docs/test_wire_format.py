@@ -90,7 +90,7 @@ def test_another_language_runs_a_job_by_the_protocol(real_server):
             return client.execute_command("EVAL", text, len(keys), *keys, "", *arguments)
 
         assert run("register", worker, 30_000, '{"host":"elsewhere"}') == 1
-        assert run("heartbeat", worker, 30_000) == [1, b""]
+        assert run("heartbeat", worker, 30_000, 0) == [1, b""]
         moved = client.execute_command("BLMOVE", "{jq:mail}:wait", f"{{jq:mail}}:inbox:{worker}", "RIGHT", "LEFT", 3)
         assert moved == handle.id.encode()
         first = run("claim", worker, 1, 10)
