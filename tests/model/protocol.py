@@ -285,8 +285,14 @@ class Protocol:
         return 0 in state.done or bool(state.active or state.inbox or state.wait)
 
 
-def explore(protocol: Protocol, bound: int = 2_000_000) -> tuple[int, dict[str, list[str]]]:
-    """Visit every state; return how many there are, and for each kind of wrong the steps that lead there."""
+def explore(protocol: Protocol, bound: int = 2_000_000, until: str = "") -> tuple[int, dict[str, list[str]]]:
+    """Visit every state; return how many there are, and for each kind of wrong the steps that lead there.
+
+    Args:
+        protocol: what is explored.
+        bound: how many states there may be.
+        until: a kind of wrong; when it is found, that is enough.
+    """
     first = protocol.first()
     came_from: dict[State, tuple[State, str] | None] = {first: None}
     queue = deque([first])
@@ -299,7 +305,7 @@ def explore(protocol: Protocol, bound: int = 2_000_000) -> tuple[int, dict[str, 
             labels.append(label)
         return labels[::-1]
 
-    while queue:
+    while queue and until not in found:
         state = queue.popleft()
         wrong = protocol.wrong(state)
         if wrong is not None:

@@ -4,14 +4,12 @@ import pytest
 from model.protocol import Protocol, explore
 
 
-@pytest.mark.timeout(180)
+# With a crash, a lost reply and an expired lease in one story there are many more states: make chaos explores those.
 @pytest.mark.parametrize(
     ("jobs", "faults"),
     [
-        (1, {"crash": 1, "lost": 1, "expire": 1, "again": 0}),
         (1, {"crash": 0, "lost": 1, "expire": 1, "again": 1}),
         (1, {"crash": 1, "lost": 1, "expire": 0, "again": 1}),
-        (2, {"crash": 1, "lost": 1, "expire": 0, "again": 0}),
         (2, {"crash": 0, "lost": 1, "expire": 0, "again": 1}),
     ],
     ids=lambda value: " ".join(f"{name}={count}" for name, count in value.items()) if isinstance(value, dict) else None,
@@ -32,5 +30,5 @@ def test_nothing_is_lost_doubled_or_left_behind(jobs, faults):
     ],
 )
 def test_without_a_safeguard_it_goes_wrong(faults, without, wrong):
-    _, found = explore(Protocol(1, **faults, **{without: False}))
+    _, found = explore(Protocol(1, **faults, **{without: False}), until=wrong)
     assert wrong in found

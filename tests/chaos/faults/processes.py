@@ -10,6 +10,7 @@ from chaos.arena import Arena, a_flow, job, mixed, short_work, usual
 from chaos.crash import every_point, run_points
 from chaos.scenario import Found, Terms, end, scenario
 from chaos.verdict import Verdict
+from model.protocol import Protocol, explore
 from servers import running
 
 from jobqueue import JobQueue
@@ -35,6 +36,18 @@ def crash_points(terms: Terms) -> Found:
             faults += result.reached
             add(total, result.verdict, f"{result.point}: ")
     return total, faults, f"{faults} crash points"
+
+
+@scenario("F2m", "the protocol itself: every order of a crash, a lost reply and an expired lease, of one and two jobs")
+def model(terms: Terms) -> Found:
+    states = 0
+    verdict = Verdict()
+    for jobs, faults in ((1, {"crash": 1, "lost": 1, "expire": 1}), (2, {"crash": 1, "lost": 1, "expire": 0})):
+        visited, wrong = explore(Protocol(jobs, **faults, again=0))
+        states += visited
+        verdict.jobs += jobs
+        verdict.wrong += [f"{kind}: {' '.join(steps)}" for kind, steps in wrong.items()]
+    return verdict, 0, f"{states:,} states"
 
 
 @scenario("F7", "a worker process stands still (SIGSTOP) for three times its lease, and goes on")
