@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 import redis
-from proxy import proxy
+from chaos.proxy import PASS, Action, Command, Swallow, proxy
 from waiting import wait_until
 from working import worker_of
 
@@ -140,23 +140,18 @@ def test_a_bounded_queue_is_waited_for_once(frozen):
 
 
 def test_an_enqueue_that_is_sent_again_waits_for_what_was_written_before(frozen, tmp_path):
-    lost = []
+    def reply_of_the_job(command: Command) -> Action:
+        return Swallow() if b"sent-twice" in command.words and not between.faults else PASS
 
-    def reply_of_the_job(request: bytes, reply: bytes) -> bool:
-        if lost or b"sent-twice" not in request:
-            return False
-        lost.append(reply)
-        return True
-
-    with proxy(tmp_path / "proxy.sock", frozen.socket) as between:
+    with proxy(str(tmp_path / "proxy.sock"), str(frozen.socket)) as between:
         jobs, work, _ = application(between.url)
         with pytest.raises(NotDurable):
-            work.enqueue(0)  # from now on scripts are named by their hash, and a request is one piece
-        between.swallow = reply_of_the_job
+            work.enqueue(0)
+        between.plan = reply_of_the_job
         # The second time the job is there and nothing is written: a WAIT alone would return at once.
         with pytest.raises(NotDurable):
             work.using(id="sent-twice").enqueue(1)
-        assert between.swallowed == 1
+        assert between.faults == 1
         assert "sent-twice" in ids_in(frozen)
         jobs.close()
 

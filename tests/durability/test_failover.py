@@ -4,7 +4,7 @@ import asyncio
 import time
 
 import redis
-from proxy import proxy
+from chaos.proxy import proxy
 from waiting import await_until
 from working import worker_of
 
@@ -14,7 +14,7 @@ from jobqueue import JobQueue
 async def test_connections_to_a_demoted_primary_are_given_up(a_pair, tmp_path):
     with (
         a_pair("valkey") as (primary, replica),
-        proxy(tmp_path / "proxy.sock", primary.socket) as address,
+        proxy(str(tmp_path / "proxy.sock"), str(primary.socket)) as address,
         redis.Redis(unix_socket_path=str(primary.socket)) as demoted,
         redis.Redis(unix_socket_path=str(replica.socket)) as promoted,
     ):
@@ -37,7 +37,7 @@ async def test_connections_to_a_demoted_primary_are_given_up(a_pair, tmp_path):
             )
             port = promoted.config_get("port")["port"]
             promoted.replicaof("NO", "ONE")
-            address.server = replica.socket
+            address.server = str(replica.socket)
             demoted.replicaof("127.0.0.1", port)
             began = time.monotonic()
             # From asyncio, from ordinary code; through the connections that the worker waits and listens on.

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from proxy import proxy
+from chaos.proxy import PASS, Swallow, proxy
 from waiting import await_until
 from working import worker_of
 
@@ -101,7 +101,7 @@ async def test_only_first_executions_of_jobs_that_wait_for_no_others_count(jobs,
 
 
 async def test_a_report_whose_reply_is_lost_counts_once(real_server, tmp_path):
-    with proxy(tmp_path / "p.sock", real_server.socket) as between:
+    with proxy(str(tmp_path / "p.sock"), str(real_server.socket)) as between:
         jobs = JobQueue(between.url)
 
         @jobs.task
@@ -114,9 +114,9 @@ async def test_a_report_whose_reply_is_lost_counts_once(real_server, tmp_path):
                 await work.enqueue().aresult(10)
             await await_until(lambda: measurer._tallies["default"]["work"].outcomes.total() == 3, "they are counted")
             source = measurer._source.encode()
-            between.swallow = lambda request, reply: between.swallowed < 2 and source in request
+            between.plan = lambda command: Swallow() if between.faults < 2 and source in command.words else PASS
             measurer.wake()
-            await await_until(lambda: between.swallowed == 2 and not measurer._unconfirmed, "it was sent again", 20)
+            await await_until(lambda: between.faults == 2 and not measurer._unconfirmed, "it was sent again", 20)
             [found] = await jobs.inspect.astats()
             assert found.executions == 3
         assert jobs.inspect.stats()[0].executions == 3

@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import random
 import threading
 from itertools import count
 
 import pytest
-from proxy import proxy
+from chaos.proxy import PASS, Swallow, proxy
 from servers import KINDS
 from waiting import await_until
 from working import worker_of
@@ -251,7 +252,7 @@ async def _enqueue_when_there_is_room(work, n):
 @pytest.fixture
 def broken(mortal, tmp_path):
     """Return a proxy before the server."""
-    with proxy(tmp_path / "proxy.sock", mortal.socket) as standing:
+    with proxy(str(tmp_path / "proxy.sock"), str(mortal.socket)) as standing:
         yield standing
 
 
@@ -263,17 +264,17 @@ def test_a_job_whose_reply_was_lost_is_enqueued_once(broken):
 
     work.enqueue(0)
     adding = iter([True])
-    broken.swallow = lambda request, reply: b"EVAL" in request and next(adding, False)
+    broken.plan = lambda command: Swallow() if command.name == "add" and next(adding, False) else PASS
     work.enqueue(1)
-    assert broken.swallowed == 1
+    assert broken.faults == 1
     adding = iter([True])
     jobs.enqueue_many(work.draft(n) for n in range(10))
-    assert broken.swallowed == 2
+    assert broken.faults == 2
     assert jobs.queue("default").info().counts[JobState.WAITING] == 12
     jobs.close()
 
 
-async def test_jobs_run_once_though_every_tenth_reply_is_lost(broken):
+async def test_jobs_run_once_though_one_reply_in_ten_is_lost(broken):
     jobs = JobQueue(broken.url)
     ran = []
 
@@ -283,13 +284,15 @@ async def test_jobs_run_once_though_every_tenth_reply_is_lost(broken):
         return n
 
     async with worker_of(jobs):
-        numbers = count(1)
-        broken.swallow = lambda request, reply: next(numbers) % 10 == 0
+        rng = random.Random(1)
+        broken.plan = lambda command: (
+            Swallow() if command.name in ("add", "claim", "settle", "BLMOVE") and rng.random() < 0.1 else PASS
+        )
         handles = [await work.aenqueue(n) for n in range(200)]
         assert await jobs.aresults(handles, 40) == list(range(200))
         assert sorted(ran) == list(range(200))
-        assert broken.swallowed > 10
-        broken.swallow = lambda request, reply: False
+        assert broken.faults > 10
+        broken.plan = lambda command: PASS
     info = await jobs.queue("default").ainfo()
     assert (info.counts[JobState.COMPLETED], info.counts[JobState.ACTIVE]) == (200, 0)
     await jobs.aclose()

@@ -170,8 +170,8 @@ async def test_producers_enqueue_and_workers_run(guarded: GuardedServer):
 def refusals(guarded: GuardedServer) -> list[str]:
     """Return what the server has refused to users in this test."""
     found = [f"{entry['reason']} {entry['object']}" for entry in guarded.connection.acl_log()]
-    # A server before 7.2 does not know CLIENT SETINFO, and redis-py asks all the same. CONFIG GET would tell passwords: a
-    # worker asks what the server may lose, and does without what it is not told.
+    # A server before 7.2 does not know CLIENT SETINFO, and redis-py asks all the same. CONFIG GET would tell passwords:
+    # a worker asks what the server may lose, and does without what it is not told.
     return [text for text in found if "client" not in text and "config" not in text]
 
 
