@@ -7,10 +7,10 @@ TESTS   ?= tests
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format reference bench clean
+.PHONY: help demo test check format reference bench chaos-peers clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.user ## Run real jobs on real files, on a server of its own, and check every result
 	@$(BIN)/jobqueue demo
@@ -33,6 +33,10 @@ reference: $(VENV)/.dev ## Make docs/cli-reference.md of the commands
 bench: $(VENV)/.dev ## Measure: throughput beside peers, latency, and what is repeated when workers are killed
 	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
 	@$(BIN)/python benchmarks
+
+# The peers are installed below build/peers. JOBS=300 SEED=7, and OPTIONS='--peer rq --fault kill', say what to run.
+chaos-peers: $(VENV)/.dev ## Put other job queues, and this one, through the same faults; needs redis-server, and node for one
+	@PYTHONPATH=tests $(BIN)/python -m chaos.peers --jobs $(or $(JOBS),300) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT)) $(OPTIONS)
 
 clean: ## Remove the environment and what tools have cached
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
