@@ -17,7 +17,7 @@ from chaos.peers.table import PEERS, Peer
 @click.option("--fault", "faults", multiple=True, type=click.Choice([each.name for each in FAULTS]), help="What; all.")
 @click.option("--jobs", type=int, default=300, show_default=True, help="Jobs for each peer and fault.")
 @click.option("--seed", type=int, help="What all that is drawn depends on; drawn if it is left out.")
-@click.option("--at-once", type=int, default=3, show_default=True, help="How many peers and faults at the same time.")
+@click.option("--at-once", type=int, default=4, show_default=True, help="How many peers and faults at the same time.")
 @click.option("--report", type=click.Path(dir_okay=False), help="The file to write the tables into, as Markdown.")
 def main(
     peers: tuple[str, ...], faults: tuple[str, ...], jobs: int, seed: int | None, at_once: int, report: str | None
@@ -41,11 +41,12 @@ def main(
         return outcome
 
     with ThreadPoolExecutor(at_once) as pool:
-        cells = [
-            pool.submit(run, peer, fault) for fault in FAULTS if not faults or fault.name in faults for peer in some
-        ]
+        cells = [(peer, fault) for fault in FAULTS if not faults or fault.name in faults for peer in some]
+        # Those that take longest come first, or all would wait for them at the end.
+        first = sorted(cells, key=lambda cell: -cell[0].recovery)
+        running = {cell: pool.submit(run, *cell) for cell in first}
         try:
-            outcomes = [each.result() for each in cells]
+            outcomes = [running[cell].result() for cell in cells]
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -104,7 +104,8 @@ PEERS = (
         ),
         producer=_python("celery"),
         settings="`task_acks_late`, `task_reject_on_worker_lost`, `worker_prefetch_multiplier=1`, "
-        "`visibility_timeout=5`, `unacked_restore_interval=1`, `unacked_restore_throttle=1`; 2 workers with `-c 2` "
+        "`worker_cancel_long_running_tasks_on_connection_loss`, `visibility_timeout=5`, "
+        "`unacked_restore_interval=1`, `unacked_restore_throttle=1`; 2 workers with `-c 2` "
         "(prefork)",
         lease=5,
         recovery=12,
@@ -164,10 +165,10 @@ PEERS = (
         shown=("saq", "redis"),
         worker=("{bin}/saq", "saq_app.settings"),
         producer=_python("saq"),
-        settings="`retries=10`, `timeout=5` of each job, `timers={'sweep': 1}`; its sweep takes back one job "
-        "after the other, and waits up to 5 s for each, which is fixed; 2 workers with `concurrency=2`",
-        lease=5,
-        recovery=80,
+        settings="`retries=10`, `timeout=5` of each job; the sweep stays at 60 s: it waits up to 5 s for each job "
+        "that it takes back, and its lock lasts as long as its interval; 2 workers with `concurrency=2`",
+        lease=65,
+        recovery=190,
         takes=("BLMOVE",),
         enqueues=("EVALSHA", "EVAL"),
         acknowledges=("EXEC LREM",),

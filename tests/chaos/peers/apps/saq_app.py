@@ -13,7 +13,7 @@ async def work(ctx: dict[str, Any], *, job: str) -> None:
     await record.awork(job)
 
 
-settings = {"queue": queue, "functions": [work], "concurrency": 2, "timers": {"sweep": 1}}
+settings = {"queue": queue, "functions": [work], "concurrency": 2}
 
 
 async def main() -> None:
