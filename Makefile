@@ -9,7 +9,7 @@ WORKERS ?= 2
 EXAMPLES ?= 10000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz check format reference bench chaos soak clean
+.PHONY: help demo test fuzz check format reference bench chaos chaos-peers soak clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ bench: $(VENV)/.dev ## Measure: throughput beside peers, latency, and what is re
 chaos: $(VENV)/.dev ## Try every fault, for twenty minutes: make chaos SEED=7 SCALE=0.1 REPORT=table.md
 	@$(BIN)/pip install --quiet --disable-pip-version-check --group chaos
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(SCALE),--scale $(SCALE)) $(if $(REPORT),--report $(REPORT))
+
+# The peers are installed below build/peers. JOBS=300 SEED=7, and OPTIONS='--peer rq --fault kill', say what to run.
+chaos-peers: $(VENV)/.dev ## Put other job queues, and this one, through the same faults; needs redis-server, and node for one
+	@PYTHONPATH=tests $(BIN)/python -m chaos.peers --jobs $(or $(JOBS),300) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT)) $(OPTIONS)
 
 soak: $(VENV)/.dev ## Have a worker live through half an hour of faults, and look at what it uses: make soak MINUTES=5
 	@PYTHONPATH=tests $(BIN)/python -m chaos.soak $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(REPORT),--report $(REPORT))

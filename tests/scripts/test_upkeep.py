@@ -1,4 +1,4 @@
-"""promote.lua and prune.lua: what is due may start, what is old goes."""
+"""promote.lua, prune.lua and relay.lua: what is due may start, what is old goes, what is to be told is told."""
 
 import pytest
 
@@ -6,6 +6,7 @@ from jobqueue.outcome import Cancelled, Completed, ErrorText, Failed
 from jobqueue.retention import Keep, Retention
 from jobqueue.store import control
 from jobqueue.store.claims import Settlement, tell
+from jobqueue.store.relay import delivered, relay
 from jobqueue.store.upkeep import BATCH, Promoted, promote, prune
 
 DAY = 86400
@@ -124,3 +125,17 @@ def test_many_are_pruned_some_at_a_time(client, keys, ended, keyspace):
     assert len(keyspace()["jobs"]) == 170 - BATCH
     assert client.run(prune(keys, nothing)) is False
     assert keyspace()["jobs"] == {}
+
+
+def test_many_messages_are_all_told_whatever_the_hash_looks_like(client, keys, keyspace):
+    # As messages are delivered, the place where a scan of the hash would begin is empty.
+    client.redis.hset(keys["outgoing"], mapping={f"other arrive {n} mail/a run": "" for n in range(3000)})
+    told = set()
+    for _ in range(3000):
+        reply = client.run(relay(keys))
+        told.update(message.text for message in reply.messages)
+        client.run(delivered(keys, reply.messages))
+        if not reply.more and not reply.messages:
+            break
+    assert len(told) == 3000
+    assert keyspace()["outgoing"] == {}

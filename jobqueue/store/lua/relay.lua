@@ -15,11 +15,11 @@ pass_on(key, limit, ms)
 bell(key, micro)
 emit(key, ms)
 local reply = {redis.call('EXISTS', key.outbox)}
-local page = redis.call('HSCAN', key.outgoing, 0, 'COUNT', limit)
-for _, text in ipairs(page[2]) do
+-- Not HSCAN: as messages are delivered, the part of the hash with which it begins is empty, and stays so.
+for _, text in ipairs(redis.call('HRANDFIELD', key.outgoing, limit, 'WITHVALUES') or {}) do
   reply[#reply + 1] = text
 end
-if page[1] ~= '0' then
+if redis.call('HLEN', key.outgoing) > limit then
   reply[1] = 1
 end
 return reply
