@@ -22,7 +22,7 @@ SINCE_72 = ("client|setinfo", "waitaof")
 # Inside a script each call is held against the rights of the user, too.
 SCRIPTS = ("eval", "evalsha")
 
-_OPTIONS = {"MAXLEN", "LIMIT", "WITHSCORES", "COUNT", "RANK"}
+_OPTIONS = {"MAXLEN", "LIMIT", "WITHSCORES", "WITHVALUES", "COUNT", "RANK"}
 
 
 @dataclass(frozen=True)
