@@ -32,6 +32,9 @@ from jobqueue.versions import newer
 MAX_LOST = 3
 """How often a job may be lost with its worker before it has failed."""
 
+HOLDINGS_PAGE = 500
+"""How many active jobs one call of ``holdings`` looks at."""
+
 BESIDE_OTHERS = 5
 """How many losses beside other jobs weigh as much as one alone."""
 
@@ -78,6 +81,8 @@ class Answer:
         applied: for each outcome, whether it was written; if not, the job is no longer this execution's.
         jobs: what the worker has been given.
         vanished: how many ids were found whose specification the server has lost.
+        forgotten: whether the server has lost its latest writes: what it takes the worker to hold is not what the
+            worker holds. Nothing was claimed.
     """
 
     lease: bool
@@ -85,6 +90,7 @@ class Answer:
     applied: tuple[bool, ...]
     jobs: tuple[Claimed, ...]
     vanished: int
+    forgotten: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +99,7 @@ class Pulse:
 
     Attributes:
         live: whether the worker still has a lease. If not, its jobs are no longer its own.
-        forgotten: whether the server has lost what it had told the worker: its lease is live, but what the two know of
-            each other is not the same any more.
+        forgotten: whether the server has lost its latest writes; see ``Answer``.
         order: what the worker is told to do; empty for nothing.
         cancelling: the active jobs of the queue that were asked to stop, whoever runs them.
     """
@@ -158,7 +163,7 @@ def blocking_move(keys: QueueKeys, worker: str, timeout: float, knows_blmove: bo
     return ("BRPOPLPUSH", keys["wait"], keys.inbox(worker), max(1, round(timeout)))
 
 
-def claim(keys: QueueKeys, worker: str, request: int, n: int) -> Call[Answer]:
+def claim(keys: QueueKeys, worker: str, request: int, n: int, answered: int = 0) -> Call[Answer]:
     """Take up to ``n`` jobs.
 
     Args:
@@ -167,19 +172,40 @@ def claim(keys: QueueKeys, worker: str, request: int, n: int) -> Call[Answer]:
         request: a number that the worker raises with each claim or settle on this queue. The same number again gets
             the same answer, which may have been lost on its way.
         n: how many jobs the worker can start at once.
+        answered: the last request that was answered while the worker had a lease. If the server does not know of it, it
+            has lost its latest writes; with 0 it is not asked.
     """
-    return run_script(script("claim"), keys, (worker, str(request), n), _answer, worker=worker)
+    return run_script(script("claim"), keys, (worker, str(request), n, answered), _answer, worker=worker)
 
 
 def settle(
-    keys: QueueKeys, worker: str, request: int, n: int, settlements: Sequence[Settlement], max_lost: int = MAX_LOST
+    keys: QueueKeys,
+    worker: str,
+    request: int,
+    n: int,
+    settlements: Sequence[Settlement],
+    max_lost: int = MAX_LOST,
+    answered: int = 0,
 ) -> Call[Answer]:
     """Write how executions ended and take up to ``n`` jobs; see ``claim``."""
     rest: list[Argument] = []
     for job_id, token, outcome in settlements:
         number, body = _wire(outcome)
         rest += (job_id, token, outcome.kind.value, number, body)
-    return run_script(script("settle"), keys, (worker, str(request), n, max_lost), _answer, worker=worker, rest=rest)
+    args = (worker, str(request), n, max_lost, answered)
+    return run_script(script("settle"), keys, args, _answer, worker=worker, rest=rest)
+
+
+class Holdings(NamedTuple):
+    """Some of the jobs that the server takes a worker to hold, with their tokens, and the cursor for more."""
+
+    cursor: str
+    jobs: frozenset[tuple[str, int]]
+
+
+def holdings(keys: QueueKeys, worker: str, cursor: str = "0") -> Call[Holdings]:
+    """Read which jobs the server takes a worker to hold, some at a time: repeat with the cursor until it is ``"0"``."""
+    return run_script(script("holdings"), keys, (worker, cursor, HOLDINGS_PAGE), _holdings)
 
 
 def dying(keys: QueueKeys) -> Call[tuple[str, ...]]:
@@ -300,7 +326,7 @@ def _ms(duration: float) -> int:
 
 def _pulse(reply: Any) -> Pulse:
     state, order, *cancelling = reply
-    return Pulse(state == 1, order.decode(), tuple(job_id.decode() for job_id in cancelling[::2]), state == 2)
+    return Pulse(bool(state), order.decode(), tuple(job_id.decode() for job_id in cancelling[::2]), state == 2)
 
 
 def _answer(reply: Any) -> Answer:
@@ -313,7 +339,13 @@ def _answer(reply: Any) -> Answer:
         for job_id, token, specification, counts in zip(*[iter(entries)] * 4, strict=True)
     )
     applied = () if verdicts == b"-" else tuple(verdict == ord("1") for verdict in verdicts)
-    return Answer(bool(lease), int(now), applied, jobs, vanished)
+    return Answer(bool(lease), int(now), applied, jobs, vanished, lease == 2)
+
+
+def _holdings(reply: Any) -> Holdings:
+    cursor, *entries = reply
+    jobs = frozenset((job.decode(), int(token)) for job, token in zip(*[iter(entries)] * 2, strict=True))
+    return Holdings(cursor.decode(), jobs)
 
 
 def _reaped(reply: Any) -> Reaped:

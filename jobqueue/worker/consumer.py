@@ -10,10 +10,10 @@ from typing import Any
 
 from jobqueue.context import JobContext
 from jobqueue.errors import ServerError, ServerFull
-from jobqueue.outcome import Completed, Outcome, Parked
+from jobqueue.outcome import Completed, Interrupted, Outcome, Parked
 from jobqueue.seal import Seal
 from jobqueue.store.call import Call
-from jobqueue.store.claims import Answer, Claimed, Settlement, claim, settle, tell
+from jobqueue.store.claims import Answer, Claimed, Settlement, claim, holdings, settle, tell
 from jobqueue.store.client import AsyncClient
 from jobqueue.store.keys import QueueKeys
 from jobqueue.worker.admission import Admission
@@ -94,7 +94,9 @@ class Consumer:
         self._others_turn = others_turn
         self._broken = broken
         self._request = 0
+        # Under which id, and to which request, there was an answer. The thread of the heartbeats reads it.
         self._answered = ("", 0)
+        self._differs = False
         self._outcomes: list[tuple[Running | None, Settlement]] = []
         self._speaking: deque[JobContext] = deque()
         self._speech_due = False
@@ -156,6 +158,11 @@ class Consumer:
         last, request = self._answered
         return request if last == worker else 0
 
+    def server_forgot(self) -> None:
+        """Compare what is held here with what the server knows: it has lost its latest writes."""
+        self._differs = True
+        self._wake.set()
+
     async def suspend(self) -> None:
         """Take no jobs until ``resume``: under an id whose lease is gone, none must be taken."""
         self._suspended = True
@@ -209,7 +216,7 @@ class Consumer:
 
     @property
     def _has_duties(self) -> bool:
-        return bool(self._outcomes or self._speech_due or self._landed)
+        return bool(self._outcomes or self._speech_due or self._landed or self._differs)
 
     # -- the traffic -------------------------------------------------------------------------------------------------
 
@@ -219,6 +226,8 @@ class Consumer:
             self._wake.clear()
             self._admission.begin_held()
             while self._has_duties or (self._has_work and self._admission.can_claim and not self._suspended):
+                if self._differs:
+                    await self._compare()
                 # Outcomes ask for more in any case: it costs nothing, and what a job has enqueued is taken at once.
                 n = self._admission.reserve(BATCH) if self._open and not self._suspended else 0
                 if not n and not self._has_duties:
@@ -249,11 +258,10 @@ class Consumer:
                 self._settled(running, settlement.outcome)
             else:
                 self._log.superseded(running.context, settlement.outcome)
-        if answer.lease:
+        if answer.forgotten:
+            self._differs = True
+        elif answer.lease:
             self._answered = (worker, self._request)
-        if not all(answer.applied):
-            # It may be that the server has lost what it had told this worker.
-            self._membership.suspect()
         if answer.vanished:
             self._log.vanished(self.keys.queue, answer.vanished)
         # What was said of an id that has been given up meanwhile says nothing of the new one.
@@ -280,9 +288,9 @@ class Consumer:
         while True:
             worker = self._membership.id
             call = (
-                settle(self.keys, worker, self._request, n, settlements, self._max_lost)
+                settle(self.keys, worker, self._request, n, settlements, self._max_lost, self.answered(worker))
                 if settlements
-                else claim(self.keys, worker, self._request, n)
+                else claim(self.keys, worker, self._request, n, self.answered(worker))
             )
             try:
                 if speech:
@@ -299,6 +307,36 @@ class Consumer:
             await asyncio.sleep(random.uniform(0.5, 1.5))
             if self._has_work:
                 self._slots.want(self.keys.queue)
+
+    async def _compare(self) -> None:
+        """Give back what only the server takes this worker to hold, and stop what the server does not know of.
+
+        Nothing is claimed meanwhile, so what is held changes only by ending; then it is among the outcomes.
+        """
+        worker, cursor = self._membership.id, ""
+        known: set[tuple[str, int]] = set()
+        while cursor != "0":
+            try:
+                page = await self._client.run(holdings(self.keys, worker, cursor or "0"))
+            except ServerError as error:
+                self._log.server_trouble(error)
+                await asyncio.sleep(random.uniform(0.5, 1.5))
+                continue
+            known |= page.jobs
+            cursor = page.cursor
+        self._differs = False
+        if worker != self._membership.id:
+            return  # what the old id held is given back as a whole
+        # From now on what the server knows counts.
+        self._answered = ("", 0)
+        running = {(each.claimed.id, each.claimed.token): each for each in self.running.values()}
+        held = running.keys() | {(settlement.id, settlement.token) for _, settlement in self._outcomes}
+        for name in running.keys() - known:
+            running[name].stop(Stop.LEASE_LOST)
+        returned = [Settlement(*name, Interrupted("the server had lost what became of it")) for name in known - held]
+        self._outcomes += [(None, settlement) for settlement in returned]
+        self._has_work = self._open
+        self._log.server_forgot(self.keys.queue, len(returned), len(running.keys() - known))
 
     def _speech(self) -> Iterable[Call[bool]]:
         self._speech_due = False

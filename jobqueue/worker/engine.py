@@ -139,6 +139,7 @@ class Engine:
             announce=supervision.announce if supervision else lambda worker: None,
             held=self._lease_held,
             lost=self._lease_lost,
+            forgotten=lambda keys: self._consumers[keys.queue].server_forgot(),
             answered=lambda keys, worker: self._consumers[keys.queue].answered(worker),
             cancelling=self._cancel,
             ordered=self._ordered,
@@ -390,11 +391,11 @@ class Engine:
         for consumer in self._consumers.values():
             consumer.resume()
 
-    def _lease_lost(self, forgotten: bool) -> None:
+    def _lease_lost(self) -> None:
         if self._rejoining is None or self._rejoining.done():
-            self._rejoining = asyncio.create_task(self._rejoin(forgotten))
+            self._rejoining = asyncio.create_task(self._rejoin())
 
-    async def _rejoin(self, forgotten: bool) -> None:
+    async def _rejoin(self) -> None:
         running = self._running()
         for run in running:
             run.stop(Stop.LEASE_LOST)
@@ -403,7 +404,7 @@ class Engine:
         try:
             old = await self._membership.rejoin()
             await self._declare_limits()  # the server may have been emptied
-            self._log.lease_lost(old, self._membership.id, len(running), forgotten=forgotten)
+            self._log.lease_lost(old, self._membership.id, len(running))
         except ServerError as error:
             self._log.server_trouble(error)  # the next heartbeat finds no lease, and this is tried again
         else:

@@ -184,16 +184,18 @@ class WorkerLog:
             queue, worker, returned, failed,
         )  # fmt: skip
 
-    def lease_lost(self, worker: str, new: str, running: int, *, forgotten: bool) -> None:
-        """The worker was taken for dead, or the server has forgotten what it had told it."""
-        why = (
-            "found that the server has lost its latest writes, as in a power cut or a failover"
-            if forgotten
-            else "was taken for dead, because it gave no sign of life for too long"
-        )
+    def lease_lost(self, worker: str, new: str, running: int) -> None:
+        """The worker was taken for dead."""
         self._logger.error(
-            "worker %s %s. Its %d jobs are stopped and have been given to others; it goes on as %s",
-            worker, why, running, new,
+            "worker %s was taken for dead, because it gave no sign of life for too long. Its %d jobs are stopped and"
+            " have been given to others; it goes on as %s", worker, running, new,
+        )  # fmt: skip
+
+    def server_forgot(self, queue: str, returned: int, stopped: int) -> None:
+        """The server does not know any more what it had told the worker."""
+        self._logger.error(
+            "queue %s: the server has lost its latest writes, as in a power cut or a failover. %d jobs that it takes"
+            " for active run again, and %d that it does not are stopped here", queue, returned, stopped,
         )  # fmt: skip
 
     def server_trouble(self, error: ServerError | None) -> None:

@@ -33,7 +33,8 @@ class Membership:
         beat_client: SyncClient,
         announce: Callable[[str], None],
         held: Callable[[], None],
-        lost: Callable[[bool], None],
+        lost: Callable[[], None],
+        forgotten: Callable[[QueueKeys], None],
         answered: Callable[[QueueKeys, str], int],
         cancelling: Callable[[QueueKeys, str], None],
         ordered: Callable[[str], None],
@@ -49,8 +50,8 @@ class Membership:
             beat_client: sends the heartbeats, from their thread.
             announce: is told each id before it is used.
             held: is called in the event loop with each heartbeat that has renewed the lease.
-            lost: is called in the event loop when the lease is gone, with whether the server has forgotten what it had
-                told the worker.
+            lost: is called in the event loop when the lease is gone.
+            forgotten: is called in the event loop with a queue of which the server has lost its latest writes.
             answered: returns the last request on a queue to which the worker of an id has an answer. It is called in
                 the thread of the heartbeats.
             cancelling: is called in the event loop with each active job of the queues that was asked to stop.
@@ -66,6 +67,7 @@ class Membership:
         self._announce = announce
         self._held = held
         self._lost = lost
+        self._forgotten = forgotten
         self._answered = answered
         self._cancelling = cancelling
         self._ordered = ordered
@@ -85,15 +87,14 @@ class Membership:
         self._thread.start()
 
     async def rejoin(self) -> str:
-        """Go on under a new id after the lease was lost; what is left with the old one is returned.
+        """Go on under a new id after the lease was lost; what is left in the old inbox is returned.
 
         Returns:
             The old id.
         """
         old, self.id = self.id, _worker_id()
         await self._register()
-        # Whatever the server takes it to hold: nobody goes on under that id.
-        await self._return_all(old, force=True)
+        await self._return_all(old, force=False)
         return old
 
     async def leave(self) -> None:
@@ -158,11 +159,10 @@ class Membership:
 
     def _felt(self, worker: str, pulses: Sequence[Pulse]) -> None:
         if worker == self.id:
-            if all(pulse.live for pulse in pulses):
-                self._held()
-            else:
-                self._lost(any(pulse.forgotten for pulse in pulses))
+            (self._held if all(pulse.live for pulse in pulses) else self._lost)()
         for keys, pulse in zip(self._queues, pulses, strict=True):
+            if pulse.forgotten and worker == self.id:
+                self._forgotten(keys)
             for job_id in pulse.cancelling:
                 self._cancelling(keys, job_id)
             if pulse.order not in ("", self._order):

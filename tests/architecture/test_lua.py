@@ -49,6 +49,7 @@ READING = {
     "HGETALL",
     "HLEN",
     "HMGET",
+    "HRANDFIELD",
     "HSCAN",
     "LINDEX",
     "LLEN",

@@ -23,7 +23,7 @@ from chaos.verdict import SURE, Allowance, Verdict, judge
 from servers import KINDS, Kind, RunningServer, running
 from waiting import wait_until
 
-from jobqueue import Draft, Flow, JobQueue, JobQueueError, NotDurable, ServerError
+from jobqueue import Draft, Flow, JobQueue, JobQueueError, NotDurable, ServerError, UnknownDependency
 from jobqueue.store.keys import queue_keys
 
 PREFIX = "chaos"
@@ -311,7 +311,7 @@ class Arena:
     def _write_down(self, drafts: Sequence[Draft[Any]], enqueue: Callable[[], object]) -> bool:
         try:
             enqueue()
-        except (ServerError, NotDurable):
+        except (ServerError, NotDurable, UnknownDependency):  # the last one if the server has lost a part of a flow
             self.ledger.write_all(("unknown", draft.queue, draft.id) for draft in drafts)
             return False
         self.ledger.write_all(("accepted", draft.queue, draft.id) for draft in drafts)

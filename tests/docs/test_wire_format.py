@@ -93,15 +93,15 @@ def test_another_language_runs_a_job_by_the_protocol(real_server):
         assert run("heartbeat", worker, 30_000, 0) == [1, b""]
         moved = client.execute_command("BLMOVE", "{jq:mail}:wait", f"{{jq:mail}}:inbox:{worker}", "RIGHT", "LEFT", 3)
         assert moved == handle.id.encode()
-        first = run("claim", worker, 1, 10)
-        assert run("claim", worker, 1, 10)[4:] == first[4:]
+        first = run("claim", worker, 1, 10, 0)
+        assert run("claim", worker, 1, 10, 0)[4:] == first[4:]
         lease, _, verdicts, vanished, job_id, token, specification, counters = first
         assert (lease, verdicts, vanished, job_id, counters) == (1, b"-", 0, moved, b"")
         assert json.loads(specification)["args"] == {"to": "a@b.c"}
         assert run("tell", job_id, token, "0.5", 65_536, 0, '"half"') == 1
         assert handle.info().progress == 0.5
-        assert run("settle", worker, 2, 0, 3, job_id, token, "completed", -1, '"sent"')[2] == b"1"
-        assert run("settle", worker, 3, 0, 3, job_id, token, "completed", -1, '"again"')[2] == b"0"
+        assert run("settle", worker, 2, 0, 3, 1, job_id, token, "completed", -1, '"sent"')[2] == b"1"
+        assert run("settle", worker, 3, 0, 3, 2, job_id, token, "completed", -1, '"again"')[2] == b"0"
         assert run("reap", worker, 1, "interrupted", '"the worker shut down"', "0", 3, 11, 600_000) == [b"0", 0, 0]
         assert handle.result(timeout=5) == "sent"
         assert [line.text for line in handle.logs()] == ["half"]

@@ -81,30 +81,38 @@ async def test_a_server_that_forgot_everything_is_registered_with_again(a_server
             assert await (await work.aenqueue()).aresult(20) == "done"
 
 
-async def test_what_a_server_takes_for_active_that_lost_its_latest_writes_runs_again(mortal, caplog):
-    jobs = JobQueue(mortal.url, lease=1)
-    go_on = asyncio.Event()
+@pytest.mark.parametrize("more_comes", [False, True])
+async def test_what_a_server_takes_for_active_that_lost_its_latest_writes_runs_again(mortal, caplog, more_comes):
+    jobs = JobQueue(mortal.url)
+    go_on, end = asyncio.Event(), asyncio.Event()
     ran = []
 
     @jobs.task
     async def work(n: int) -> int:
         ran.append(n)
-        await go_on.wait()
+        await (go_on if n < 3 else end).wait()
         return n
 
-    async with worker_of(jobs):
-        handles = await jobs.aenqueue_many(work.draft(n) for n in range(3))
-        await await_until(lambda: len(ran) == 3, "all have begun")
+    async with worker_of(jobs) as worker:
+        handles = await jobs.aenqueue_many(work.draft(n) for n in range(4))
+        await await_until(lambda: len(ran) == 4, "all have begun")
         [log] = mortal.socket.parent.glob("appendonlydir/*.incr.aof")
         size = log.stat().st_size
         go_on.set()
-        assert await jobs.aresults(handles, 10) == [0, 1, 2]
+        assert await jobs.aresults(handles[:3], 10) == [0, 1, 2]
         # The power goes, and with it all that came after their beginning. For the server they are active still.
         await asyncio.to_thread(mortal.kill)
         os.truncate(log, size)
         await asyncio.to_thread(mortal.start)
-        assert await jobs.aresults(handles, 20) == [0, 1, 2]
-        assert sorted(ran) == [0, 0, 1, 1, 2, 2]
+        if more_comes:
+            assert await (await work.using(queue="default").aenqueue(0)).aresult(20) == 0
+        else:
+            worker._engine._membership.suspect()
+        assert await jobs.aresults(handles[:3], 20) == [0, 1, 2]
+        # The one that went on all the time is not disturbed.
+        end.set()
+        assert await handles[3].aresult(20) == 3
+        assert sorted(ran) == [0] * more_comes + [0, 0, 1, 1, 2, 2, 3]
         assert "has lost its latest writes" in caplog.text
 
 

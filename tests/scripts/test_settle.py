@@ -274,7 +274,7 @@ def test_a_paused_queue_keeps_what_comes_back(held, client, keys, keyspace):
 def test_an_unknown_outcome_is_refused_before_anything_is_written(held, client, keys, keyspace):
     before = keyspace().present
     rest = ["a", TOKEN, "completed", -1, "1", "b", TOKEN, "vanished", -1, "1"]
-    call = run_script(script("settle"), keys, ("w1", "9", 0, 3), lambda reply: reply, worker="w1", rest=rest)
+    call = run_script(script("settle"), keys, ("w1", "9", 0, 3, 0), lambda reply: reply, worker="w1", rest=rest)
     with pytest.raises(Exception, match="unknown outcome"):
         held.client.run(call)
     assert keyspace().present == before

@@ -2,8 +2,8 @@
 
 from desk import START
 
-from jobqueue.outcome import Lost
-from jobqueue.store.claims import dying, heartbeat, reap, register
+from jobqueue.outcome import Completed, Interrupted, Lost
+from jobqueue.store.claims import Settlement, claim, dying, heartbeat, holdings, reap, register, settle
 from jobqueue.store.jobs import cancel
 
 
@@ -33,19 +33,45 @@ def test_a_heartbeat_renews_a_lease_that_nobody_has_taken_advantage_of(client, k
     assert keyspace()["workers"] == {"w1": START + 330_000}
 
 
-def test_a_server_that_has_forgotten_an_answer_says_so_and_renews_nothing(client, keys, desk, enqueue, keyspace):
-    enqueue("a", "b")
+def test_a_server_that_has_forgotten_an_answer_says_so_and_gives_out_nothing(client, keys, desk, enqueue, keyspace):
+    enqueue("a", "b", "c")
     worker = desk()
-    worker.claim(1)
-    assert client.run(heartbeat(keys, "w1", 30, worker.request)).live
-    before = keyspace().present
-    for answered in (worker.request + 1, worker.request + 5):
-        pulse = client.run(heartbeat(keys, "w1", 30, answered))
-        assert (pulse.live, pulse.forgotten) == (False, True)
-    assert keyspace().present == before
-    client.redis.hdel(keys["claims"], "w1")
-    assert client.run(heartbeat(keys, "w1", 30, 1)).forgotten
-    assert client.run(heartbeat(keys, "w1", 30)).live
+    [first] = worker.claim(1).jobs
+    before = {name: client.redis.dump(keys[name]) for name in ("active", "wait", "claims", "meta", "jobs")}
+    answered = worker.request + 1
+    worker.settle(Settlement(first.id, first.token, Completed(b"1")), n=1)
+    assert client.run(heartbeat(keys, "w1", 30, answered)).live
+    # The power goes, and with it what came after the first claim.
+    client.redis.delete(*(keys[name] for name in ("outcomes", "completed")))
+    for name, value in before.items():
+        client.redis.restore(keys[name], 0, value, replace=True)
+    was = keyspace().present
+    pulse = client.run(heartbeat(keys, "w1", 30, answered))
+    assert (pulse.live, pulse.forgotten) == (True, True)
+    for call in (claim(keys, "w1", 3, 1, answered), settle(keys, "w1", 3, 1, [], answered=answered)):
+        answer = client.run(call)
+        assert (answer.lease, answer.forgotten, answer.jobs) == (True, True, ())
+    assert keyspace().present == was
+    assert client.run(holdings(keys, "w1")).jobs == {(first.id, first.token)}
+    # What it settles counts all the same, and from then on it is known again what it was answered.
+    settled = client.run(settle(keys, "w1", 3, 2, [Settlement(first.id, first.token, Interrupted("lost"))]))
+    assert (settled.applied, len(settled.jobs), settled.forgotten) == ((True,), 2, False)
+    assert not client.run(heartbeat(keys, "w1", 30, 3)).forgotten
+
+
+def test_the_holdings_of_a_worker_come_some_at_a_time(client, keys, desk, enqueue):
+    enqueue(*(f"{number}" for number in range(700)))
+    mine, other = desk(), desk("w2")
+    held = {(job.id, job.token) for _ in range(7) for job in mine.claim(50).jobs}
+    other.claim(300)
+    found, cursor = set(), "0"
+    while True:
+        page = client.run(holdings(keys, "w1", cursor))
+        found |= page.jobs
+        cursor = page.cursor
+        if cursor == "0":
+            break
+    assert found == held
 
 
 def test_a_heartbeat_does_not_bring_back_the_dead(client, keys, keyspace, travel):

@@ -83,7 +83,8 @@ _WORKER = User(
     "jobqueue-worker",
     # Jobs enqueue jobs.
     _PRODUCER.scripts
-    | {"claim", "declare_schedules", "delivered", "due_schedules", "dying", "fetch", "fire", "heartbeat", "measure"}
+    | {"claim", "declare_schedules", "delivered", "due_schedules", "dying", "fetch", "fire", "heartbeat", "holdings"}
+    | {"measure"}
     | {"promote", "prune", "reap", "receive", "register", "relay", "retire_schedules", "settle", "tell", "unpark"},
     _PRODUCER.commands | {"blmove", "client|id", "client|unblock", "zlexcount"},
 )

@@ -3,6 +3,7 @@
 @arg worker str
 @arg request str a number that the worker raises with each call; sent again, it gets the same answer
 @arg n int
+@arg answered int the last request that was answered while the worker had a lease; 0 if what the server knows is to count
 @flags allow-oom
 @repeat safe
 @returns see lib/claim_for.lua ]]
@@ -10,4 +11,5 @@
 --@include remembered
 --@include claim_for
 local ms, micro = clock(now)
-return claim_for(key, worker, request, n, '-', remembered(key, worker, request), ms, micro)
+local before, last = remembered(key, worker, request)
+return claim_for(key, worker, request, n, '-', before, not before and last < answered, ms, micro)

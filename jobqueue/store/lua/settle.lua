@@ -9,6 +9,7 @@ An outcome counts only if the job is still held under exactly this token; else a
 @arg request str a number that the worker raises with each call; sent again, it gets the same answer
 @arg n int
 @arg max_lost int
+@arg answered int see claim.lua
 @rest outcomes 5 id, token, kind, number, body. The number is the delay of retried, snoozed and limited in ms, and the time a
   completed job is kept in ms, or -1. The body is the result of completed, the error of failed and retried, the cause of
   lost and interrupted, the reason of cancelled, all JSON; the topic and the reason of parked; the gate that limited closes;
@@ -34,12 +35,13 @@ An outcome counts only if the job is still held under exactly this token; else a
 --@include claim_for
 --@include happened
 local ms, micro = clock(now)
-local before = remembered(key, worker, request)
+local before, last = remembered(key, worker, request)
 if before then
-  return claim_for(key, worker, request, n, before.verdicts, before, ms, micro)
+  return claim_for(key, worker, request, n, before.verdicts, before, false, ms, micro)
 end
+local forgotten = last < answered
 if rest > #ARGV then
-  return claim_for(key, worker, request, n, '-', nil, ms, micro)
+  return claim_for(key, worker, request, n, '-', nil, forgotten, ms, micro)
 end
 
 local known = {completed = 1, failed = 1, cancelled = 1, retried = 1, snoozed = 1, interrupted = 1, lost = 1, parked = 1,
@@ -133,4 +135,4 @@ for _, blocked in ipairs(blocks) do
   depend(key, blocked[1], blocked[2], '', ms)
 end
 pass_on(key, 100, ms)
-return claim_for(key, worker, request, n, verdicts, nil, ms, micro)
+return claim_for(key, worker, request, n, verdicts, nil, forgotten, ms, micro)

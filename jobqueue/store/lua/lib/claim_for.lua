@@ -1,8 +1,11 @@
 --[[ Gives a worker up to `n` jobs, or again those it was given when this very request was answered before.
 The answer is remembered together with the verdicts on what the worker settled in the same call, because the reply may
 be lost. `before` is that memory, or nil.
+A server that lost its latest writes, in a power cut or a failover, may take jobs for active that the worker has long
+settled, or was never given. It shows in an older request being the last one known (`forgotten`): then nothing is given
+out until the worker has compared what it holds with what the server knows.
 @uses workers meta claims jobs attempts active
-@returns {1 if the worker's lease is live else 0, now, verdicts, ids that had no specification,
+@returns {1 if the worker's lease is live, 0 if not, 2 if it is and the server has forgotten an answer, now, verdicts, ids that had no specification,
   id, token, specification, counters, ...} ]]
 --@include digits
 --@include holding
@@ -11,10 +14,14 @@ be lost. `before` is that memory, or nil.
 --@include bell
 --@include happened
 --@include emit
-local function claim_for(key, worker, request, n, verdicts, before, now, micro)
+local function claim_for(key, worker, request, n, verdicts, before, forgotten, now, micro)
   local reply = {1, digits(now), verdicts, 0}
   if tonumber(redis.call('ZSCORE', key.workers, worker) or 0) <= now then
     reply[1] = 0
+  elseif forgotten then
+    reply[1] = 2
+  end
+  if reply[1] ~= 1 then
     bell(key, micro)
     emit(key, now, worker)
     return reply
