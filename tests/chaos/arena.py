@@ -405,9 +405,7 @@ class Arena:
             self.end_worker(worker)
         if self._errors:
             raise self._errors[0]
-        verdict = judge(
-            read(self.ledger_path), self.spaces(), allowance or Allowance(attempts=4, in_order=self.in_order)
-        )
+        verdict = judge(read(self.ledger_path), self.spaces(), allowance or Allowance(in_order=self.in_order))
         verdict.leaked += self.left_over()
         return verdict
 

@@ -78,20 +78,22 @@ class Account:
     """What a ledger says.
 
     Attributes:
-        accepted: the jobs that were promised.
+        accepted: the jobs that were promised, and when.
         unknown: those that may be there or not.
         runs: the executions of each job, in the order in which they began.
         killed: when processes were killed, in nanoseconds.
         faults: how often each fault was injected.
+        struck: when faults were injected, in nanoseconds.
         healed: when something was undone, in nanoseconds.
         signs: when executions have begun or ended, in the order of time.
     """
 
-    accepted: set[Name] = field(default_factory=set)
+    accepted: dict[Name, int] = field(default_factory=dict)
     unknown: set[Name] = field(default_factory=set)
     runs: dict[Name, list[Run]] = field(default_factory=lambda: defaultdict(list))
     killed: dict[int, int] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    struck: list[int] = field(default_factory=list)
     healed: list[int] = field(default_factory=list)
     signs: list[int] = field(default_factory=list)
 
@@ -103,8 +105,8 @@ def read(path: Path) -> Account:
     with path.open() as file:
         for line in file:
             match line.split():
-                case ["accepted", queue, job, _]:
-                    account.accepted.add((queue, job))
+                case ["accepted", queue, job, at]:
+                    account.accepted[queue, job] = int(at)
                 case ["unknown", queue, job, _]:
                     account.unknown.add((queue, job))
                 case ["start", queue, job, token, pid, at]:
@@ -118,13 +120,14 @@ def read(path: Path) -> Account:
                     account.signs.append(int(at))
                 case ["killed", pid, at]:
                     account.killed[int(pid)] = int(at)
-                case ["fault", name, _]:
+                case ["fault", name, at]:
                     account.faults[name] += 1
+                    account.struck.append(int(at))
                 case ["healed", _, at]:
                     account.healed.append(int(at))
                 case words:
                     raise ValueError(f"not a line of a ledger: {words}")
-    account.unknown -= account.accepted
+    account.unknown -= account.accepted.keys()
     for run in open_runs.values():
         run.ended = account.killed.get(run.pid)
     return account

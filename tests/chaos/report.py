@@ -25,6 +25,7 @@ def as_text(row: Row) -> str:
         f"wrong {len(found.wrong)}",
         f"repeats {found.repeats}",
         f"quarantined {found.quarantined}",
+        f"forgotten {found.forgotten}",
         f"recovery {found.recovery:.1f} s",
         f"{row.seconds:.0f} s",
         *filter(None, [row.notes]),
@@ -41,7 +42,8 @@ def summary(rows: Sequence[Row], seed: int) -> str:
         f"seed {seed}: {sum(each.jobs for each in found):,} jobs, {sum(row.faults for row in rows):,} injected faults: "
         f"lost {sum(len(each.lost) for each in found)}, illegal overlaps {sum(len(each.overlaps) for each in found)}, "
         f"stuck {sum(len(each.stuck) for each in found)}, leaked keys {sum(len(each.leaked) for each in found)}, "
-        f"otherwise wrong {wrong}; {sum(row.seconds for row in rows) / 60:.0f} minutes"
+        f"otherwise wrong {wrong}; forgotten by servers that were to forget: {sum(each.forgotten for each in found):,}; "
+        f"{sum(row.seconds for row in rows) / 60:.0f} minutes"
     )
 
 
@@ -64,7 +66,7 @@ def as_markdown(rows: Sequence[Row], seed: int) -> str:
     for row in rows:
         found = row.verdict
         if row.skipped:
-            lines.append(f"| {row.number} | {row.title} | | | | | | | | | | not run: {row.skipped} |")
+            lines.append(f"| {row.number} | {row.title} | | | | | | | | | | | not run: {row.skipped} |")
             continue
         bad = len(found.wrong) + bool(row.error)
         notes = "; ".join(filter(None, [row.notes, f"{bad} otherwise wrong" if bad else ""]))
@@ -74,6 +76,7 @@ def as_markdown(rows: Sequence[Row], seed: int) -> str:
             *(str(len(each)) for each in (found.lost, found.overlaps, found.stuck, found.leaked)),
             f"{found.repeats:,}",
             f"{found.quarantined}",
+            f"{found.forgotten:,}",
             f"{found.recovery:.1f} s",
         ]
         lines.append(f"| {row.number} | {row.title} | {' | '.join(counts)} | {notes} |")

@@ -54,7 +54,12 @@ class Sample:
 @click.option("--report", type=click.Path(dir_okay=False), help="The file to write the figures into, as Markdown.")
 def main(seed: int, minutes: float, report: str | None) -> None:
     """Let a worker live through everything, and print the slopes of what it uses."""
-    with Arena(seed, lease=LEASE, options=("--appendonly", "yes"), environment={"CHAOS_KEEP": str(KEPT)}) as arena:
+    with Arena(
+        seed,
+        lease=LEASE,
+        options=("--appendonly", "yes", "--appendfsync", "always"),
+        environment={"CHAOS_KEEP": str(KEPT)},
+    ) as arena:
         watched = arena.start_worker("-p", 1)
         arena.working(1)
         [child] = arena.children(watched)
@@ -76,7 +81,7 @@ def main(seed: int, minutes: float, report: str | None) -> None:
                 assert watched.poll() is None, f"the worker has not survived:\n{arena.logs()}"
                 assert child.is_running(), f"its process has not survived:\n{arena.logs()}"
         arena.stop_producing()
-        verdict = arena.finish(within=180, allowance=Allowance(pruned=True, attempts=4))
+        verdict = arena.finish(within=180, allowance=Allowance(pruned=True))
         text = _report(samples, verdict.jobs, arena.faults, seed, minutes)
     click.echo(text)
     for problem in verdict.problems[:20]:

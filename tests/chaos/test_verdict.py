@@ -61,7 +61,46 @@ def test_a_job_that_was_accepted_and_is_gone_is_lost(story):
         return [*lines, "accepted main e 1"]
 
     assert story(change).lost == ["main/e was accepted"]
-    assert story(change, forgetful=True).lost == []
+    # What the server may forget is what was accepted shortly before it was struck, and not what it has confirmed.
+    for at, job, lost in (
+        (SECOND, "e", False),
+        (9 * SECOND, "e", True),
+        (3 * SECOND, "e", True),
+        (SECOND, "sure-e", True),
+    ):
+        verdict = story(lambda lines: [*lines, f"accepted main {job} {at}", f"fault power {2 * SECOND}"], forgetful=1)  # noqa: B023
+        assert bool(verdict.lost) == lost
+        assert verdict.forgotten == (not lost)
+
+
+def test_a_job_that_ran_is_there_whatever_its_producer_was_told(story):
+    def change(lines):
+        return [*lines, "unknown main e 1", f"start main e 5 9 {SECOND}", f"end main e 5 9 raised {2 * SECOND}"]
+
+    assert story(change).lost == ["main/e was accepted"]
+    assert "nobody has enqueued" in story(lambda lines: change(lines)[:-3] + change(lines)[-2:]).wrong[0]
+
+
+def test_of_pruned_jobs_the_ledger_has_the_end_and_shows_overlaps(story):
+    def change(lines):
+        return [*lines, "accepted main e 1", f"start main e 5 9 {SECOND}", f"end main e 5 9 returned {2 * SECOND}"]
+
+    assert story(change).lost == ["main/e was accepted"]
+    assert story(change, pruned=True).problems == []
+    twice = [f"start main e 6 8 {SECOND}", f"end main e 6 8 returned {2 * SECOND}"]
+    assert story(lambda lines: change(lines) + twice, pruned=True).overlaps
+
+
+def test_a_job_that_failed_or_was_cancelled_without_a_cause_is_found(story, jobs):
+    redis = jobs.connections.sync_client().redis
+    jobs.queue("main").enqueue("work", id="e", delay=60)
+    jobs.queue("main").job("e").cancel()
+    assert "nobody has cancelled" in story().wrong[0]
+    assert story(cancelled=True).problems == []
+    redis.hset("{jq:main}:outcomes", "e", '["failed",1,2,"w",3,{"type":"E","message":"m"}]')
+    redis.zadd("{jq:main}:failed", {"e": redis.zscore("{jq:main}:cancelled", "e")})
+    redis.zrem("{jq:main}:cancelled", "e")
+    assert "without a cause" in story().wrong[0]
 
 
 def test_a_job_that_has_not_ended_is_stuck(story, jobs):

@@ -3,9 +3,10 @@
 The invariants, by the names that they have in the report:
 
 - I1: each accepted job has ended, once; one that may have been accepted is there once or not at all.
-- I2: a job that has completed was run to its end, under the token that completed it.
+- I2: a job that has completed was run to its end, under the token that completed it; one that has failed was raised in,
+  lost too often, or waited for one that failed.
 - I3: two executions of a job overlap only if the earlier one's lease was lost.
-- I4: the job was not run any more after its end, and its result is that of its last execution.
+- I4: the job was not run any more after its end, which is that of its last execution.
 - I5: no job waits for others that have ended.
 - I6: every id lies in one place, and nothing is left of workers that are gone: ``tests/audit.py``.
 - I7: after the last fault everything ends in time.
@@ -82,35 +83,42 @@ class Allowance:
     """What a scenario has to put up with.
 
     Attributes:
-        forgetful: whether the server has lost what it had acknowledged: an accepted job may be gone, and what is
-            known of executions too. Jobs whose id begins with ``SURE`` may not: their producer asked for more.
+        forgetful: seconds before a fault in which the server may lose what it has acknowledged: jobs that were accepted
+            in them may be gone, and what is known of executions too. Jobs whose id begins with ``SURE`` may not: their
+            producer asked for more.
         pruned: whether ended jobs are deleted after a while: an accepted job may be gone that was run to its end.
+        drained: whether jobs are deleted by hand.
+        cancelled: whether jobs are cancelled, or expire.
         attempts: how often a job may fail.
         in_order: the ids of keys whose jobs run one at a time, in the order in which they were enqueued.
+        others: how the ids of jobs begin that no producer has enqueued: those of schedules, and what jobs enqueue.
     """
 
-    forgetful: bool = False
+    forgetful: float = 0.0
     pruned: bool = False
-    attempts: int = 5
+    drained: bool = False
+    cancelled: bool = False
+    attempts: int = 4
     in_order: Sequence[Sequence[Name]] = ()
+    others: tuple[str, ...] = ("tick:",)
 
 
 def judge(account: Account, spaces: Iterable[Keyspace], allowance: Allowance = Allowance()) -> Verdict:
     """Compare a ledger with what is left in Redis when everything should have ended."""
     verdict = Verdict()
     found: set[Name] = set()
+    lost: dict[Name, set[int]] = {}
     for space in spaces:
         verdict.leaked += [f"{space.queue}: {text}" for text in problems(space)]
         verdict.leaked += [f"{space.queue}: {worker} left an inbox" for worker, ids in space.inboxes.items() if ids]
         found |= {(space.queue, job) for job in space["jobs"]}
-        _judge_queue(verdict, account, space, allowance)
-    missing = account.accepted - found
-    if allowance.pruned:
-        missing = {name for name in missing if not any(run.how == "returned" for run in account.runs.get(name, []))}
-    lost = {name for name in missing if not allowance.forgetful or name[1].startswith(SURE)}
-    verdict.lost += [f"{queue}/{job} was accepted" for queue, job in sorted(lost)]
-    verdict.forgotten = len(missing - lost)
-    verdict.jobs = len(found | account.accepted)
+        _judge_queue(verdict, account, space, allowance, lost)
+    for name, runs in account.runs.items():
+        _judge_runs(verdict, name, runs, lost.get(name, set()), allowance)
+        if name not in account.accepted and name not in account.unknown and not name[1].startswith(allowance.others):
+            verdict.wrong.append(f"I1: {name} was run, and nobody has enqueued it")
+    _judge_missing(verdict, account, found, allowance)
+    verdict.jobs = len(found | account.accepted.keys())
     for ids in allowance.in_order:
         begun = [(account.runs[name][0].started, name) for name in ids if account.runs.get(name)]
         if [name for _, name in sorted(begun)] != [name for _, name in begun]:
@@ -119,21 +127,37 @@ def judge(account: Account, spaces: Iterable[Keyspace], allowance: Allowance = A
     return verdict
 
 
-def _judge_queue(verdict: Verdict, account: Account, space: Keyspace, allowance: Allowance) -> None:
+def _judge_missing(verdict: Verdict, account: Account, found: set[Name], allowance: Allowance) -> None:
+    # One that was run was enqueued, whatever its producer was told.
+    started = {name: runs[0].started for name, runs in account.runs.items() if name in account.unknown}
+    for name, at in sorted({**started, **account.accepted}.items()):
+        if name in found or allowance.drained:
+            continue
+        if allowance.pruned and any(run.how == "returned" for run in account.runs.get(name, [])):
+            continue
+        window = allowance.forgetful * 1e9
+        if window and not name[1].startswith(SURE) and any(at <= struck <= at + window for struck in account.struck):
+            verdict.forgotten += 1
+        else:
+            verdict.lost.append(f"{'/'.join(name)} was accepted")
+
+
+def _judge_queue(
+    verdict: Verdict, account: Account, space: Keyspace, allowance: Allowance, lost_tokens: dict[Name, set[int]]
+) -> None:
     ended = {job: state for state in ENDED for job in space[state]}
     staged = {member.rpartition("|")[2] for member in space["staging"]}
     for job in space["jobs"]:
         name = (space.queue, job)
         counts, history = _attempts(space["attempts"].get(job, ""))
         runs = account.runs.get(name, [])
-        lost = {each.token for each in history if each.outcome is OutcomeKind.LOST}
+        lost = lost_tokens[name] = {each.token for each in history if each.outcome is OutcomeKind.LOST}
         state = ended.get(job)
         if state is None and job in staged and name not in account.accepted:
             continue  # of a flow that was never completed: it is deleted when its time is over
         if state is None:
-            place = next(
-                (place for place in ("active", "delayed", "blocked", "parked") if job in space[place]), "waiting"
-            )
+            places = ("active", "delayed", "blocked", "parked")
+            place = next((place for place in places if job in space[place]), "waiting")
             verdict.stuck.append(f"{space.queue}/{job} is {place} {space['parked'].get(job, '')}")
             continue
         ending = Execution.parse(space["outcomes"][job].encode())
@@ -143,23 +167,26 @@ def _judge_queue(verdict: Verdict, account: Account, space: Keyspace, allowance:
         verdict.quarantined += given_up
         undisturbed = sum(each.outcome in UNDISTURBED for each in history) + counts.snoozed
         verdict.repeats += max(0, len(runs) - 1 - undisturbed)
-        _judge_runs(verdict, account, name, runs, lost, allowance)
-        if state == "completed":
-            if not any(run.token == ending.token and run.how == "returned" for run in runs):
-                verdict.wrong.append(f"I2: {name} has completed, but no execution {ending.token} returned")
-            if not allowance.forgetful and any(run.token > ending.token for run in runs):
-                verdict.wrong.append(f"I4: {name} has completed with {ending.token}, and later tokens ran")
+        returned = any(run.token == ending.token and run.how == "returned" for run in runs)
+        raised = any(run.token == ending.token and run.how == "raised" for run in runs)
+        if state == "completed" and not returned:
+            verdict.wrong.append(f"I2: {name} has completed, but no execution {ending.token} returned")
+        if state == "failed" and not (
+            raised or given_up or ending.error_type == "DependencyFailed" or allowance.forgetful
+        ):
+            verdict.wrong.append(f"I2: {name} has failed without a cause: {ending.error_type}: {ending.message}")
+        if state == "cancelled" and not allowance.cancelled:
+            verdict.wrong.append(f"I2: {name} is cancelled, and nobody has cancelled it")
+        if not allowance.forgetful and any(run.token > ending.token for run in runs):
+            verdict.wrong.append(f"I4: {name} has ended with {ending.token}, and later tokens ran")
         if counts.failures > allowance.attempts or counts.lost > MOST_LOST:
             verdict.wrong.append(f"I9: {name}: {counts}")
 
 
-def _judge_runs(
-    verdict: Verdict, account: Account, name: Name, runs: list[Run], lost: set[int], allowance: Allowance
-) -> None:
+def _judge_runs(verdict: Verdict, name: Name, runs: list[Run], lost: set[int], allowance: Allowance) -> None:
     # An execution without an end is one of a process that is gone. Of one that crashed by itself the ledger does not
     # know when: it cannot have been later than what others did there.
-    in_order = sorted(runs, key=lambda run: run.token)
-    for earlier, later in itertools.pairwise(in_order):
+    for earlier, later in itertools.pairwise(sorted(runs, key=lambda run: run.token)):
         if earlier.token == later.token:
             verdict.overlaps.append(f"{name} was run twice under token {earlier.token}")
         elif (

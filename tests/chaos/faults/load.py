@@ -72,10 +72,9 @@ def drained(terms: Terms) -> Found:
             break
         with arena.application() as jobs:
             left = sum(jobs.queue("main").info().counts.values())
-        verdict, faults, _ = end(arena, allowance=Allowance(forgetful=True))
+        verdict, faults, _ = end(arena, allowance=Allowance(drained=True))
         if left:
             verdict.wrong.append(f"{left} jobs are left after a drain")
-        verdict.forgotten = 0  # they were to be deleted
         return verdict, faults, f"{kills} kills"
 
 
