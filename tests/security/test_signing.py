@@ -4,6 +4,7 @@ import importlib
 import json
 import logging
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -74,6 +75,26 @@ def test_what_was_sealed_is_opened_where_it_belongs_and_nowhere_else(by):
     for place, job_id in ((PLACE, "b"), ("jq:other", "a")):
         with pytest.raises(Distrusted):
             by.open_result(place, job_id, result)
+
+
+@pytest.mark.parametrize(
+    "steering",
+    [
+        Steering(key="dedup=debounce:1"),
+        Steering(priority=5, key="dedup=keep_last:1000:x"),
+        Steering(dedup=("throttle", 5, "dedup=debounce:1")),
+        Steering(dedup=("simple", 0, "dedup=keep_last:1000:x")),
+    ],
+)
+def test_a_key_that_looks_like_a_mode_of_deduplication_does_not_loosen_a_job_from_its_id(steering):
+    by = BOTH[0]
+    text = by.job(PLACE, "a", TEXT, steering)[0]
+    assert by.open_job(PLACE, "a", text) == TEXT
+    with pytest.raises(Distrusted, match="made for another"):
+        by.open_job(PLACE, "b", text)
+    for mode in ("debounce", "keep_last"):
+        shared = by.job(PLACE, "a", TEXT, replace(steering, dedup=(mode, 1, "x")))[0]
+        assert by.open_job(PLACE, "b", shared) == TEXT
 
 
 @pytest.mark.parametrize("by", BOTH)
