@@ -432,6 +432,8 @@ def test_a_schedule_is_bound_to_its_id_and_its_times(of, raw):
     for name, each in (("other", text), ("hourly", text.replace(b"3600000", b"1000")), ("hourly", b"{" + text[1:9])):
         with pytest.raises(ValueError, match=r"signature is wrong|not signed"):
             Definition.opened(keys, name, each, own)
+    old = of(signing=Signing({"new": NEW}, max_age=0.001)).connections.seal
+    assert Definition.opened(keys, "hourly", text, old).schedule == Schedule(Every(hours=1)), "as the docs say: no age"
     with pytest.raises(ScheduleConflict, match="takes the keys"):
         of().schedules.trigger("hourly")
     raw.hset("{jq:default}:schedules", "hourly", text.replace(b"report", b"resort"))
