@@ -22,8 +22,8 @@ _GATHERED = re.compile(rb'\A\{"task":"([A-Za-z0-9_.:-]{1,128})","args":\{"\$gath
 _GATHERED_END = b"]}}"
 _LAST_NAME = re.compile(rb'"([^"]*)":\[\Z')
 
-# Modes in which the text of one job may take the place of that of another, by the hand of the server.
-_SHARED = ("debounce", "keep_last")
+# How the word begins with which the text of one job may take the place of that of another, by the hand of the server.
+_SHARED = "dedup=debounce:", "dedup=keep_last:"
 
 NO_KEY = "it is encrypted, and there is no key for it here"
 
@@ -229,7 +229,8 @@ def binding_of(place: str, job_id: str, words: str) -> Binding:
         job_id: its id.
         words: what steers it, as ``Steering.to_wire`` has it.
     """
-    shared = any(f"dedup={mode}:" in words for mode in _SHARED)
+    # Whole words: a key may hold any of these texts.
+    shared = any(word.startswith(_SHARED) for word in words.split(" "))
     return Binding("group", place, "") if shared else Binding("job", place, job_id)
 
 

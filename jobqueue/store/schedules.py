@@ -430,10 +430,16 @@ def _declared(reply: Any) -> Declared:
 
 def _due(reply: Any) -> DueSchedules:
     now, wait, count, *entries = reply
-    found = tuple(
-        Due(name.decode(), text, Head.parse(head)) for name, text, head in zip(*[iter(entries)] * 3, strict=True)
-    )
+    found = tuple(_due_one(*entry) for entry in zip(*[iter(entries)] * 3, strict=True))
     return DueSchedules(moment(int(now)), None if wait < 0 else wait / 1000, count, found)
+
+
+def _due_one(name: bytes, text: bytes, head: bytes) -> Due:
+    try:
+        return Due(name.decode(), text, Head.parse(head))
+    except (ValueError, OverflowError):
+        # Others are due too. It is as one that is paused.
+        return Due(name.decode(errors="replace"), text, Head(head, "paused", "user", 0, moment(0)))
 
 
 def _fired(reply: Any) -> Fired:

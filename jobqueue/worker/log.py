@@ -24,6 +24,7 @@ from jobqueue.outcome import (
 from jobqueue.signing import Distrusted
 from jobqueue.store.findings import Finding
 from jobqueue.worker.decide import error_text
+from jobqueue.worker.restraint import Restraint
 
 _LEVELS = MappingProxyType({"note": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR})
 
@@ -38,6 +39,8 @@ class WorkerLog:
     def __init__(self, logger: logging.Logger | None = None) -> None:
         self._logger = logger or logging.getLogger("jobqueue.worker")
         self._in_trouble = False
+        self._of_parked = Restraint()
+        self._of_unreadable = Restraint()
         self.told_to = ""
 
     def started(self, worker: str, queues: list[str], concurrency: int, where: str, tasks: int) -> None:
@@ -103,11 +106,20 @@ class WorkerLog:
                 self._job(logging.ERROR, job, "lost after %s: %s", took, cause)
 
     def parked(self, queue: str, job_id: str, parked: Parked) -> None:
-        """A job cannot be run here."""
-        self._logger.warning(
-            "queue %s: job %s is parked, because %s. It runs when a worker appears that can run it",
-            queue, job_id, parked.reason,
-        )  # fmt: skip
+        """A job cannot be run here. Said once of each reason: workers with other keys may pass it to and fro."""
+        match self._of_parked.of(queue, job_id, parked.reason):
+            case "say":
+                self._logger.warning(
+                    "queue %s: job %s is parked, because %s. It runs when a worker appears that can run it",
+                    queue, job_id, parked.reason,
+                )  # fmt: skip
+            case "sum up":
+                self._logger.warning(
+                    "more jobs are parked, also of queue %s, than are named here in a minute: `jobqueue job list"
+                    " --state parked` shows them", queue,
+                )  # fmt: skip
+            case _:
+                pass
 
     def ordered(self, verb: str) -> None:
         """An operator has told the worker to do something."""
@@ -121,8 +133,19 @@ class WorkerLog:
 
     def schedule_unreadable(self, queue: str, schedule: str, error: ValueError) -> None:
         """A schedule cannot be understood here."""
-        hint = "" if isinstance(error, Distrusted) else ". Was it put by a newer version?"
-        self._logger.warning("queue %s: schedule %s is left to other workers: %s%s", queue, schedule, error, hint)
+        match self._of_unreadable.of(queue, schedule, str(error)):
+            case "say":
+                hint = "" if isinstance(error, Distrusted) else ". Was it put by a newer version?"
+                self._logger.warning(
+                    "queue %s: schedule %s is left to other workers: %s%s", queue, schedule, error, hint
+                )
+            case "sum up":
+                self._logger.warning(
+                    "more schedules, also of queue %s, are left to other workers than are named here in a minute:"
+                    " `jobqueue schedule list` shows them", queue,
+                )  # fmt: skip
+            case _:
+                pass
 
     def slot_refused(self, queue: str, schedule: str) -> None:
         """There is no room for the job of a slot."""

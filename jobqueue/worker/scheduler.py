@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 
 from jobqueue.schedule import plan
 from jobqueue.seal import Seal
@@ -24,6 +26,30 @@ AGAIN = 1.0
 
 MOST_PAGES = 50
 """How many pages of due schedules are worked off before other queues have their turn."""
+
+GO_ON = 0.1
+"""Seconds until the pages behind those are looked at, if nothing on them could be fired."""
+
+FRONT_EVERY = 60.0
+"""Seconds between two looks at schedules that cannot be fired here; in between, those behind them are looked at."""
+
+REMEMBERED = 10_000
+"""Of how many schedules it is remembered that they cannot be fired here. Others are read anew at each look."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where in the line of due schedules those begin that were not looked at.
+
+    Attributes:
+        until: the time of the event loop at which all are looked at again.
+        left: how many are left at the front, because they cannot be fired here.
+        last: the id of the last of those; what comes at its place tells whether they are still the same.
+    """
+
+    until: float
+    left: int = 0
+    last: str = ""
 
 
 class Scheduler(Loop):
@@ -55,8 +81,10 @@ class Scheduler(Loop):
         self._client = client
         self._told_as = ""
         self._tell_at = 0.0
+        self._places: dict[QueueKeys, _Place] = {}
+        # What cannot be fired here, by its digest, until it is read again; what was put there first is forgotten first.
+        self._put_off: dict[bytes, float] = {}
         # Of what was complained of already.
-        self._unreadable: set[tuple[str, bytes]] = set()
         self._refused: set[tuple[str, str]] = set()
 
     async def tick(self) -> float:
@@ -101,28 +129,55 @@ class Scheduler(Loop):
 
     async def _fire_all(self, keys: QueueKeys) -> float:
         """Fire what is due in a queue, and return the seconds until it is to be looked at again."""
-        wait, left = IDLE, 0
+        now = asyncio.get_running_loop().time()
+        place = self._places.get(keys)
+        if place is None or now >= place.until:
+            self._places[keys] = place = _Place(now + FRONT_EVERY)
+        wait, fired = IDLE, False
         for _ in range(MOST_PAGES):
-            reply = await self._client.run(due(keys, left))
+            # The last of those that were left is read once more, to see that nothing has moved in front of it.
+            reply = await self._client.run(due(keys, max(0, place.left - 1)))
+            if place.left:
+                if not reply.due or reply.due[0].id != place.last:
+                    place.left = 0
+                    continue
+                place.left -= 1
             for each in reply.due:
                 seconds = await self._fire(keys, each, reply.now)
                 if seconds is None:
-                    left += 1  # it stays at the front, and others are behind it
+                    # It stays at the front, and others are behind it.
+                    place.left += 1
+                    place.last = each.id
                 else:
-                    wait = min(wait, seconds)
+                    wait, fired = min(wait, seconds), True
             if reply.next is not None:
                 wait = min(wait, reply.next)
             if len(reply.due) < BATCH:
                 return wait
-        return 0.0
+        return 0.0 if fired else GO_ON
+
+    def _is_put_off(self, digest: bytes) -> bool:
+        return self._put_off.get(digest, 0.0) > asyncio.get_running_loop().time()
+
+    def _put_it_off(self, digest: bytes) -> bool:
+        """Leave a schedule alone for some time; tell whether that is new."""
+        known = self._put_off.pop(digest, None) is not None
+        self._put_off[digest] = asyncio.get_running_loop().time() + FRONT_EVERY
+        if len(self._put_off) > REMEMBERED:
+            del self._put_off[next(iter(self._put_off))]
+        return not known
 
     async def _fire(self, keys: QueueKeys, found: Due, now: datetime) -> float | None:
         """Fire the slots of a schedule; return the seconds until it is due again, or None if it is left to others."""
+        if found.head.state != "active":
+            return None  # whoever made it so took it out of the line: somebody has put it there again
+        text, seen = _digest(keys, found, found.definition), _digest(keys, found, found.head.text)
+        if self._is_put_off(text) or self._is_put_off(seen):
+            return None
         try:
             definition = Definition.opened(keys, found.id, found.definition, self._seal)
         except ValueError as error:
-            if (found.id, found.definition) not in self._unreadable:
-                self._unreadable.add((found.id, found.definition))
+            if self._put_it_off(text):
                 self._log.schedule_unreadable(keys.queue, found.id, error)
             return None
         what = plan(definition.schedule, found.head.since, found.head.fired, now)
@@ -138,7 +193,9 @@ class Scheduler(Loop):
             if reply.kind in LATE:
                 if reply.kind == "retired":
                     self._retired(keys, [found.id])
-                return 0.0  # another scheduler was faster, or it is over
+                # Another scheduler was faster, or it is over. If it is here again just as it is, it is left alone.
+                self._put_it_off(seen)
+                return 0.0
             if reply.kind == "full":
                 if (keys.queue, found.id) not in self._refused:
                     self._log.slot_refused(keys.queue, found.id)
@@ -149,3 +206,7 @@ class Scheduler(Loop):
                 self._log.slot_skipped(keys.queue, found.id, reply.job)
             found = found._replace(head=Head.parse(reply.head))
         return IDLE if what.next is None else max(0.0, (what.next - now).total_seconds())
+
+
+def _digest(keys: QueueKeys, found: Due, text: bytes) -> bytes:
+    return blake2b(f"{keys.place} {found.id} ".encode() + text, digest_size=16).digest()

@@ -11,7 +11,9 @@ from schedules.conftest import START
 
 from jobqueue import Cron, Every, Schedule
 from jobqueue.schedule import GRACE, plan, slot_id
+from jobqueue.store import schedules as stored_schedules
 from jobqueue.store.server import server_at
+from jobqueue.worker import scheduler as scheduling
 
 
 @pytest.fixture
@@ -44,6 +46,95 @@ async def test_each_slot_fires_once_with_ten_schedulers_of_which_one_dies_every_
     fired = [job.id for job in jobs.queue("default").jobs("waiting")]
     assert fired == [slot_id("beat", START + timedelta(seconds=second)) for second in range(1, 601)]
     assert jobs.schedules.get("beat").fired == 600
+
+
+async def test_schedules_behind_many_that_nobody_can_read_fire_and_no_scheduler_spins(
+    jobs, schedulers, travel, monkeypatch, caplog
+):
+    for module in (scheduling, stored_schedules):
+        monkeypatch.setattr(module, "BATCH", 5)
+    monkeypatch.setattr(scheduling, "MOST_PAGES", 4)
+    redis, keys = jobs.connections.sync_client().redis, jobs.keys("default")
+
+    @jobs.task
+    def beat() -> None: ...
+
+    def unreadable(number: int) -> str:
+        name = f"a{number:03}"
+        redis.hset(keys["schedules"], name, b'{"newer":true}')
+        redis.hset(keys["firings"], name, head if number % 7 else head.replace(b"active", b"paused"))
+        redis.zadd(keys["upcoming"], {name: 1})
+        return name
+
+    def calls() -> int:
+        return redis.info("commandstats")["cmdstat_evalsha"]["calls"]
+
+    def fired() -> int:
+        return jobs.schedules.get("beat").fired
+
+    async def tick() -> None:
+        before = redis.hlen(keys["jobs"])
+        wait = await scheduler.tick()
+        assert wait > 0 or redis.hlen(keys["jobs"]) > before
+
+    async def fires() -> None:
+        travel.by(1)
+        before = fired()
+        for _ in range(12):
+            if fired() > before:
+                return
+            await tick()
+        raise AssertionError("it did not fire")
+
+    jobs.schedules.upsert("beat", beat.draft(), Every(seconds=1))
+    scheduler = await schedulers.of(jobs)
+    await scheduler.tick()
+    head = redis.hget(keys["firings"], "beat")
+    names = [unreadable(number) for number in range(100)]
+    await fires()
+    assert caplog.text.count("is left to other workers:") == sum(number % 7 > 0 for number in range(100))
+    # Now it knows what is in front.
+    for _ in range(5):
+        travel.by(1)
+        before, count = fired(), calls()
+        await tick()
+        assert (fired(), calls() - count < 5) == (before + 1, True)
+    # Those in front become fewer, and more; and a readable one comes in front of them.
+    redis.zrem(keys["upcoming"], *names[10:60])
+    await fires()
+    names += [unreadable(number) for number in range(200, 230)]
+    await fires()
+    jobs.schedules.upsert("first", beat.draft(), Schedule(Every(seconds=1), missed="last"))
+    redis.zadd(keys["upcoming"], {"first": 0})
+    await fires()
+    await fires()
+    assert jobs.schedules.get("first").fired > 0
+    for key in ("schedules", "firings"):
+        redis.hdel(keys[key], *names)
+    redis.zrem(keys["upcoming"], *names)
+
+
+async def test_a_schedule_whose_state_cannot_be_read_holds_up_no_other(jobs, schedulers, travel):
+    redis, keys = jobs.connections.sync_client().redis, jobs.keys("default")
+
+    @jobs.task
+    def beat() -> None: ...
+
+    for name in ("bad", "good", "odd", "late"):
+        jobs.schedules.upsert(name, beat.draft(), Every(seconds=1))
+    scheduler = await schedulers.of(jobs)
+    redis.hset(keys["firings"], "bad", b"what?")
+    redis.hset(keys["firings"], "odd", b" " + redis.hget(keys["firings"], "odd"))
+    redis.zadd(keys["upcoming"], {"bad": 1, b"\xff": 1, "odd": 1, "late": 1})
+    travel.by(2)
+    for _ in range(4):
+        await scheduler.tick()
+    assert jobs.schedules.get("good").fired > 0
+    assert jobs.schedules.get("late").fired > 0
+    assert await scheduler.tick() > 0
+    for key in ("schedules", "firings"):
+        redis.hdel(keys[key], "bad", "odd")
+    redis.zrem(keys["upcoming"], "bad", "odd", b"\xff")
 
 
 triggers = st.sampled_from(

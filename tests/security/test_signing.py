@@ -4,6 +4,7 @@ import importlib
 import json
 import logging
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -74,6 +75,26 @@ def test_what_was_sealed_is_opened_where_it_belongs_and_nowhere_else(by):
     for place, job_id in ((PLACE, "b"), ("jq:other", "a")):
         with pytest.raises(Distrusted):
             by.open_result(place, job_id, result)
+
+
+@pytest.mark.parametrize(
+    "steering",
+    [
+        Steering(key="dedup=debounce:1"),
+        Steering(priority=5, key="dedup=keep_last:1000:x"),
+        Steering(dedup=("throttle", 5, "dedup=debounce:1")),
+        Steering(dedup=("simple", 0, "dedup=keep_last:1000:x")),
+    ],
+)
+def test_a_key_that_looks_like_a_mode_of_deduplication_does_not_loosen_a_job_from_its_id(steering):
+    by = BOTH[0]
+    text = by.job(PLACE, "a", TEXT, steering)[0]
+    assert by.open_job(PLACE, "a", text) == TEXT
+    with pytest.raises(Distrusted, match="made for another"):
+        by.open_job(PLACE, "b", text)
+    for mode in ("debounce", "keep_last"):
+        shared = by.job(PLACE, "a", TEXT, replace(steering, dedup=(mode, 1, "x")))[0]
+        assert by.open_job(PLACE, "b", shared) == TEXT
 
 
 @pytest.mark.parametrize("by", BOTH)
@@ -411,6 +432,8 @@ def test_a_schedule_is_bound_to_its_id_and_its_times(of, raw):
     for name, each in (("other", text), ("hourly", text.replace(b"3600000", b"1000")), ("hourly", b"{" + text[1:9])):
         with pytest.raises(ValueError, match=r"signature is wrong|not signed"):
             Definition.opened(keys, name, each, own)
+    old = of(signing=Signing({"new": NEW}, max_age=0.001)).connections.seal
+    assert Definition.opened(keys, "hourly", text, old).schedule == Schedule(Every(hours=1)), "as the docs say: no age"
     with pytest.raises(ScheduleConflict, match="takes the keys"):
         of().schedules.trigger("hourly")
     raw.hset("{jq:default}:schedules", "hourly", text.replace(b"report", b"resort"))

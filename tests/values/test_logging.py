@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from jobqueue.outcome import Parked
+from jobqueue.worker import restraint
+from jobqueue.worker.log import WorkerLog
 from jobqueue.worker.logging import JsonFormatter
 
 
@@ -73,3 +76,30 @@ logging.getLogger("another").info("not ours")
     [line] = done.stderr.splitlines()
     assert shown in line
     assert "something" in line
+
+
+def test_what_comes_again_is_said_once_and_what_is_too_much_is_summed_up(caplog):
+    log = WorkerLog()
+    for _ in range(50):
+        for number in range(restraint.A_MINUTE * 3):
+            log.parked("mail", f"j{number}", Parked("-", "1", "it is not trusted"))
+            log.schedule_unreadable("mail", f"s{number}", ValueError("what?"))
+    assert caplog.text.count("is parked, because") == caplog.text.count("is left to other workers:") == 100
+    assert len(caplog.records) == 202
+    assert "`jobqueue job list --state parked` shows them" in caplog.text
+    caplog.clear()
+    other = WorkerLog()
+    for reason in ("no task 'a' is known here", "it is not trusted", "no task 'a' is known here"):
+        other.parked("mail", "j1", Parked("-", "1", reason))
+    assert len(caplog.records) == 2, "another reason is said"
+
+
+def test_the_minute_ends_and_what_is_remembered_is_bounded(monkeypatch):
+    now = 5.0
+    monkeypatch.setattr(restraint, "REMEMBERED", 500)
+    found = restraint.Restraint(lambda: now)
+    told = [found.of("q", str(number)) for number in range(1000)]
+    assert (told.count("say"), told.count("sum up")) == (100, 1)
+    now += 60
+    assert found.of("q", "0") == "say", "it was forgotten"
+    assert found.of("q", "999") == "be silent"
