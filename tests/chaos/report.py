@@ -50,6 +50,11 @@ def summary(rows: Sequence[Row], seed: int) -> str:
 def as_markdown(rows: Sequence[Row], seed: int) -> str:
     """Return the table of a run, as Markdown."""
     lines = [
+        "# A run of all faults",
+        "",
+        "Written by the run itself. What the columns mean: [under faults](../faults.md). `forgotten` counts accepted jobs that"
+        " a server has lost which was to lose some: F13e, F14, F14f, F22.",
+        "",
         (
             f"`make chaos SEED={seed}`: {platform.system()} {platform.machine()}, Python {platform.python_version()},"
             f" redis-py {redis.__version__}, {', '.join(versions())}."
@@ -59,9 +64,9 @@ def as_markdown(rows: Sequence[Row], seed: int) -> str:
         "",
         (
             "| | what was done | jobs | faults | lost | illegal overlaps | stuck | leaked | repeats | quarantined"
-            " | recovery | |"
+            " | forgotten | recovery | |"
         ),
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|",
     ]
     for row in rows:
         found = row.verdict

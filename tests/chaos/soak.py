@@ -151,6 +151,10 @@ def _report(samples: list[Sample], jobs: int, faults: int, seed: int, minutes: f
     half = samples[len(samples) // 2 :]
     hours = [sample.at / 3600 for sample in half]
     lines = [
+        "# Half an hour of a worker's life",
+        "",
+        "Written by the run itself; see [under faults](../faults.md).",
+        "",
         f"`make soak`: seed {seed}, {minutes:g} minutes, lease {LEASE:g} s, {jobs:,} jobs, {faults:,} injected faults.",
         "",
         "| of the worker, and of the server | at half time | at the end | slope of the second half, per hour |",

@@ -153,8 +153,10 @@ def _judge_queue(
         runs = account.runs.get(name, [])
         lost = lost_tokens[name] = {each.token for each in history if each.outcome is OutcomeKind.LOST}
         state = ended.get(job)
-        if state is None and job in staged and name not in account.accepted:
-            continue  # of a flow that was never completed: it is deleted when its time is over
+        if state is None and job in staged and (allowance.forgetful or name not in account.accepted):
+            # Of a flow that was never completed, or whose completion the server has lost: its time will be over.
+            verdict.forgotten += name in account.accepted
+            continue
         if state is None:
             places = ("active", "delayed", "blocked", "parked")
             place = next((place for place in places if job in space[place]), "waiting")
