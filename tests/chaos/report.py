@@ -52,8 +52,8 @@ def as_markdown(rows: Sequence[Row], seed: int) -> str:
     lines = [
         "# A run of all faults",
         "",
-        "Written by the run itself. What the columns mean: [under faults](../faults.md). `forgotten` counts accepted jobs that"
-        " a server has lost which was to lose some: F13e, F14, F14f, F22.",
+        "Written by the run itself. What the columns mean: [under faults](../faults.md). The accepted jobs in `forgotten`",
+        "are those that a server has lost which was to lose some: F13e, F14, F14f, F22.",
         "",
         (
             f"`make chaos SEED={seed}`: {platform.system()} {platform.machine()}, Python {platform.python_version()},"
