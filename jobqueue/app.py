@@ -9,7 +9,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from jobqueue.configuration import Configuration
 from jobqueue.confirmation import Confirmation
 from jobqueue.declarations import Declarations
-from jobqueue.delivery import Step, delivery, flow_delivery, levels_of
+from jobqueue.delivery import Step, delivery, flow_delivery, flow_id, levels_of
 from jobqueue.durability import Durability
 from jobqueue.encryption import Encryption
 from jobqueue.errors import (
@@ -582,7 +582,7 @@ class JobQueue(TaskSet):
             # One job that is lost would keep those waiting that are not: a flow is as safe as its safest job.
             wanted = {each: [(keys, job_id) for keys, job_id, _ in drafts] for each in wanted}
         queues = [found for level in levels for found in level]
-        steps = flow_delivery(levels, new_id(), self.declarations.calls(queues))
+        steps = flow_delivery(levels, flow_id(levels), self.declarations.calls(queues))
         return keys, job_id, self._confirmation.confirmed(steps, wanted), queues
 
     def _handle(self, keys: QueueKeys, job_id: str, draft: Draft[R], duplicates: Mapping[str, str]) -> JobHandle[R]:

@@ -74,8 +74,7 @@ class Confirmation:
                     step = steps.throw(error)
                     continue
                 if waits:
-                    answers = replies[-len(wanted) :]
-                    late = {durability: why for durability, why in zip(wanted, answers, strict=True) if why}
+                    late = self._late(wanted, replies[-len(waits) + 1 :])
                     replies = replies[: -len(waits)]
                 step = steps.send(replies)
         except StopIteration as end:
@@ -87,7 +86,17 @@ class Confirmation:
 
     def _waits(self, wanted: Wanted) -> list[Call[Any]]:
         timeout = self._settings.durability_timeout
-        return [durable.mark(self._settings.prefix), *(durable.confirm(each, timeout) for each in wanted)]
+        asked = [question for each in wanted for question in durable.questions(each)]
+        # What confirms comes last: then all is sent again together, if need be.
+        return [durable.mark(self._settings.prefix), *asked, *(durable.confirm(each, timeout) for each in wanted)]
+
+    def _late(self, wanted: Wanted, replies: Sequence[Any]) -> dict[Durability, str]:
+        """Return why it is not known of some durabilities that the jobs have them, given the replies of the server."""
+        late: dict[Durability, str] = dict(zip(wanted, replies[-len(wanted) :], strict=True))
+        if not late.get("fsync", "-"):
+            how, info, *_ = replies
+            late["fsync"] = durable.why_premature(info, how)
+        return {durability: why for durability, why in late.items() if why}
 
     def _try_out(self, wanted: Wanted) -> Generator[Step, list[Any], None]:
         """Refuse what the server cannot do before anything is written; asked once, and again when it has failed."""

@@ -3,6 +3,7 @@
 It is said once, as a generator that yields what is to be done, for ordinary code and for asyncio alike.
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -11,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from jobqueue.dependencies import Edge, edges_of
-from jobqueue.errors import QueueFull
+from jobqueue.errors import QueueFull, ServerError
 from jobqueue.flow import Flow
 from jobqueue.steering import Steering
 from jobqueue.store import jobs
@@ -73,12 +74,13 @@ def flow_delivery(
     Args:
         levels: the jobs of each queue; those of a level wait for none but those of the levels before. The last one is
             that of the job in which the flow ends.
-        flow: an id of its own.
+        flow: see ``flow_id``. What an earlier try has added under the same id is part of this one.
         before: calls that go with the first round trip.
 
     Raises:
         QueueFull: there was no room.
         UnknownDependency: one waits for a job that does not exist.
+        ServerError: it was given up meanwhile: another producer of the same flow found no room, or an hour has passed.
     """
     first = list(before)
     queues = list(dict.fromkeys(keys for level in levels for keys in level))
@@ -89,7 +91,7 @@ def flow_delivery(
         all_jobs = [job for level in levels for job in level[queues[0]]]
         yield from _add_whole(jobs.add_steered(queues[0], all_jobs, whole=True), first, queues[0], len(own))
         return
-    [root] = levels[-1]
+    [(root, [*_, last])] = levels[-1].items()
     others = [keys for keys in queues if keys != root]
     # One after the other: a job may wait for one of the part before.
     for level in levels:
@@ -101,13 +103,33 @@ def flow_delivery(
                 try:
                     yield from _add_whole(call, first, keys, len(own))
                 except Exception:  # whatever it is, nothing of the flow is to stay
-                    yield [jobs.commit(each, flow, (), discard=True) for each in queues]
+                    names = [each.queue for each in others]
+                    if all((yield [jobs.commit(root, flow, last.id, names, discard=True)])):
+                        yield [jobs.commit(each, flow, last.id, (), discard=True) for each in others]
                     raise
                 first = []
-    yield [jobs.commit(root, flow, [keys.queue for keys in others])]
+    if not all((yield [jobs.commit(root, flow, last.id, [keys.queue for keys in others])])):
+        raise ServerError(
+            f"the flow that ends in job {last.id} was given up before it was complete: enqueue it again. (Another"
+            " producer of the same flow has given it up, or an hour has passed since parts of it were added.)"
+        )
     if others:
         # Workers would tell them too. But there may be none, and nobody who was told that the flow is accepted waits.
         yield [receive(keys, [Message(f"{keys.queue} commit {flow} - -", b"")]) for keys in others]
+
+
+def flow_id(levels: Sequence[Mapping[QueueKeys, Sequence[NewJob]]]) -> str:
+    """Return what a flow is called while it is added in parts: the same whenever the same jobs are sent again.
+
+    A producer that comes back after a failure thereby goes on with the flow that it has begun.
+
+    Args:
+        levels: see ``flow_delivery``.
+    """
+    jobs_of = sorted(f"{keys.queue}/{job.id}" for level in levels for keys, new in level.items() for job in new)
+    [(root, [*_, last])] = levels[-1].items()
+    text = "\n".join([f"{root.queue}/{last.id}", *jobs_of])
+    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
 def _add_whole(

@@ -24,6 +24,7 @@ class Call(Generic[T]):
         args: its arguments without ``now``; or the words of the command.
         read: turns the reply into the value that the caller wants.
         repeatable: whether it may be sent again when it is not known to have been executed.
+        refusable: whether the server may refuse it without harm, among other calls: the refusal is its reply.
     """
 
     script: Script | None
@@ -31,6 +32,7 @@ class Call(Generic[T]):
     args: tuple[Argument, ...]
     read: Callable[[Any], T]
     repeatable: bool
+    refusable: bool = False
 
     @property
     def name(self) -> str:

@@ -326,7 +326,7 @@ def _first_missing(calls: Sequence[Call[Any]], replies: Sequence[Any]) -> int | 
     for index, (call, reply) in enumerate(zip(calls, replies, strict=True)):
         if isinstance(reply, NoScriptError):
             missing = index if missing is None else missing
-        elif isinstance(reply, Exception) and not (call.confirms and _is_final(reply)):
+        elif isinstance(reply, Exception) and not ((call.confirms or call.refusable) and _is_final(reply)):
             raise reply
     return 0 if missing is not None and calls[-1].confirms else missing
 

@@ -1,6 +1,7 @@
 """Waiting until what was written is in a replica, or on the server's disk."""
 
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from jobqueue.durability import Durability
@@ -44,6 +45,25 @@ def confirm(durability: Durability, timeout: float) -> Call[str]:
     return run_command(*words, read=read, repeatable=True)
 
 
+def questions(durability: Durability) -> list[Call[Any]]:
+    """Return what is asked in the round trip that waits: whether what the server then says is worth anything.
+
+    It may be another server than the one that was tried out, or have been told something else.
+
+    Args:
+        durability: how safe.
+    """
+    if durability == "replica":
+        return []
+
+    def read_how(reply: Any) -> str | None:
+        return None if isinstance(reply, Exception) else how.read(reply)
+
+    how = setting("appendfsync")
+    info = run_command("INFO", "server", read=_info, repeatable=True)
+    return [replace(how, read=read_how, refusable=True), replace(info, refusable=True)]
+
+
 def why_impossible(durability: Durability) -> Generator[list[Call[Any]], list[Any], str]:
     """Ask whether a server can be relied upon for a durability; return why not, or an empty text. It writes nothing."""
     words = ("WAIT", 0, 1) if durability == "replica" else ("WAITAOF", 1, 0, 1)
@@ -59,8 +79,8 @@ def why_impossible(durability: Durability) -> Generator[list[Call[Any]], list[An
         raise
     except ServerError:
         pass  # it may not be read; then it is taken to be what most have
-    [info] = yield [run_command("INFO", "server", read=lambda reply: reply, repeatable=True)]
-    return why_premature(info if isinstance(info, Mapping) else {}, how)
+    [info] = yield [run_command("INFO", "server", read=_info, repeatable=True)]
+    return why_premature(info, how)
 
 
 def why_premature(info: Mapping[str, Any], how: str | None) -> str:
@@ -86,6 +106,10 @@ def why_premature(info: Mapping[str, Any], how: str | None) -> str:
         f"{found}, and with everysec servers other than Redis 8 say too early that the disk has it. CONFIG SET"
         " appendfsync always"
     )
+
+
+def _info(reply: Any) -> Mapping[str, Any]:
+    return reply if isinstance(reply, Mapping) else {}
 
 
 def _refusal(reply: Any) -> str:

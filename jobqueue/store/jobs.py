@@ -93,16 +93,19 @@ def add_steered(
     return run_script(script("add_steered"), keys, (int(whole), flow, round(patience * 1000)), _added, rest=rest)
 
 
-def commit(keys: QueueKeys, flow: str, others: Sequence[str], *, discard: bool = False) -> Call[bool]:
-    """Complete a flow that was added in parts, or give it up; the reply is whether there was one.
+def commit(keys: QueueKeys, flow: str, root: str, others: Sequence[str], *, discard: bool = False) -> Call[bool]:
+    """Complete a flow that was added in parts, or give it up.
+
+    The reply is whether that was done: not if it was given up before it was to be completed, or the other way round.
 
     Args:
         keys: the queue of its root.
         flow: its id.
+        root: the id of its root.
         others: the names of the other queues that have jobs of it.
         discard: whether to give it up.
     """
-    return run_script(script("commit"), keys, (flow, "discard" if discard else "commit"), bool, rest=others)
+    return run_script(script("commit"), keys, (flow, root, "discard" if discard else "commit"), bool, rest=others)
 
 
 def cancel(keys: QueueKeys, job_id: str, reason: str, *, dependencies: bool = False) -> Call[JobState | None]:

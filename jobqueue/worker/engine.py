@@ -455,5 +455,11 @@ class Engine:
                 for running in mine
             ]
             # The process ends after this, so no later request can be mistaken for it.
-            self._beat_client.run(settle(keys, self._membership.id, -1, 0, settlements, self._jobs.settings.max_lost))
+            try:
+                self._beat_client.run(
+                    settle(keys, self._membership.id, -1, 0, settlements, self._jobs.settings.max_lost)
+                )
+            except ServerError as error:
+                # The process must end all the same: its heartbeat would keep the jobs for ever. They count as lost.
+                self._log.server_trouble(error)
         self._supervision.abort("its event loop is blocked by a job that has overrun its timeout")

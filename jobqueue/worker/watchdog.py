@@ -64,4 +64,7 @@ class Watchdog:
                 stack = "".join(traceback.format_stack(frame)[-8:]) if frame else "(unknown)"
                 self._log.loop_blocked(silent, stack)
                 said = True
-            self._blocked()
+            try:
+                self._blocked()
+            except Exception as error:  # whatever it is: nobody else notices a blocked loop, so it has to look on
+                self._log.loop_failed("watchdog", error)

@@ -87,6 +87,27 @@ def test_a_blocked_event_loop_is_replaced(start: Callable[..., Background], enqu
     assert worker.code() == 0
 
 
+def test_a_blocked_event_loop_is_replaced_after_its_server_was_away(start: Callable[..., Background], never, a_server):
+    with a_server("valkey", "--appendonly", "yes", "--appendfsync", "always") as server:
+        producer = JobQueue(server.url)
+        worker = start("worker", "app:jobs", "--shutdown-timeout", "0s", JOBQUEUE_URL=server.url)
+        worker.says("takes jobs")
+        (child,) = worker.children
+        blocking = producer.queue("default").enqueue("block", {"path": never}, timeout=1.5)
+        wait_until(lambda: blocking.state() is JobState.ACTIVE, "it blocks")
+
+        server.kill()
+        worker.says("this process is to be replaced: its event loop is blocked")
+        wait_until(lambda: not child.is_running(), "the blocked process has ended")
+        server.start()
+        Path(never).touch()
+
+        worker.says("takes jobs", times=2)
+        producer.close()
+        worker.signal(signal.SIGTERM)
+        assert worker.code() == 0
+
+
 def test_a_process_is_replaced_when_half_of_its_slots_hang(start: Callable[..., Background], enqueue, tmp_path, never):
     (tmp_path / "gate").touch()
     worker = start("worker", "app:jobs", "-c", "4", "--shutdown-timeout", "0s")

@@ -200,7 +200,7 @@ async def test_fsync_waits_for_the_disk(a_server):
         server.start()
         assert ids_in(server) == {"kept"}
         with redis.Redis(unix_socket_path=str(server.socket)) as client:
-            # It is asked what it does once. What changes then is found when it does not confirm.
+            # It is asked what it does before the first job, and with each what it does then.
             client.config_set("appendfsync", "no")
             with pytest.raises(NotDurable, match=r"not written it to its disk within 200ms \(it never does with"):
                 await work.using(id="a").aenqueue(1)
@@ -215,6 +215,27 @@ async def test_fsync_waits_for_the_disk(a_server):
                 work.using(id="d").enqueue(1)
         await jobs.aclose()
         assert ids_in(server) == {"kept", "a", "b", "c"}
+
+
+@pytest.mark.parametrize("change", ["setting", "restart"])
+async def test_a_server_that_confirms_too_early_from_some_time_on_is_found_out(change, a_server):
+    with a_server("valkey", "--appendonly", "yes") as server:
+        with redis.Redis(unix_socket_path=str(server.socket)) as client:
+            client.config_set("appendfsync", "always")
+            jobs, work, _ = application(server.url, "fsync", 5)
+            work.using(id="a").enqueue(1)
+            await work.using(id="b").aenqueue(1)
+            if change == "setting":
+                client.config_set("appendfsync", "everysec")
+        if change == "restart":  # or a failover, to a server with other settings
+            server.kill()
+            server.start()
+        with pytest.raises(NotDurable, match=r"c in default is enqueued.*appendfsync is everysec, and with everysec"):
+            work.using(id="c").enqueue(1)
+        with pytest.raises(ServerRefused, match=r"appendfsync is everysec.*Nothing was written"):
+            await work.using(id="d").aenqueue(1)
+        await jobs.aclose()
+        assert ids_in(server) == {"a", "b", "c"}
 
 
 @pytest.mark.parametrize(

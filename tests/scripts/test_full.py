@@ -212,7 +212,7 @@ def test_those_that_wait_for_others_are_told_also_in_other_queues(client, keys, 
     tell_others(elsewhere, keys)
     worker.settle(Settlement("a", job.token, Completed(b"1")))
     tell_others(keys, elsewhere)
-    assert client.run(jobs.commit(keys, "flow", ()))
+    assert client.run(jobs.commit(keys, "flow", "root", ()))
     assert client.run(show(elsewhere, "c")).state is JobState.WAITING
     assert {each.id for each in client.run(list_jobs(keys, "waiting", "0", 10)).jobs} == {"b"}
     assert client.run(show(keys, "d")).state is JobState.WAITING

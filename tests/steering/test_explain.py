@@ -273,7 +273,7 @@ def test_a_flow_that_is_not_complete_yet(jobs, staff):
 
     assert found.codes == ("flow_incomplete",)
     assert found.reasons[0].details == {"flow": "f1", "until": START + timedelta(hours=1)}
-    jobs.connections.run(commit(staff.keys, "f1", ()))
+    jobs.connections.run(commit(staff.keys, "f1", "f1", ()))
     assert jobs.inspect.explain("part").codes == ("ready", "position")
 
 

@@ -13,14 +13,16 @@ from jobqueue import (
     JobQueueError,
     JobState,
     QueueFull,
+    ServerError,
     UnknownDependency,
     chain,
     chord,
     group,
 )
-from jobqueue.delivery import flow_delivery, levels_of
+from jobqueue.delivery import flow_delivery, flow_id, levels_of
 from jobqueue.outcome import ErrorText, Failed
 from jobqueue.store.claims import register
+from jobqueue.store.upkeep import promote
 
 FAILED = Failed(ErrorText("ValueError", "no"))
 
@@ -223,6 +225,100 @@ def test_a_flow_that_is_sent_again_is_one_flow(note, jobs, counter):
     assert work_off(worker) == ["0", "1", "2", "e"]
     jobs.enqueue_flow(flow)
     assert work_off(worker) == []
+
+
+def begun(jobs, flow, until):
+    """Send the first round trips of a flow, as its producer does: some of them, or all before a call of a name."""
+    _, _, levels = levels_of(flow, jobs.new_job)
+    steps, sent = flow_delivery(levels, flow_id(levels), ()), 0
+    step = next(steps)
+    while sent != until and until not in [call.name for call in step]:
+        step = steps.send(jobs.connections.run_many(step))
+        sent += 1
+    steps.close()
+
+
+def named(note, width, queues=("default", "other")):
+    leaves = [
+        note.using(queue=queues[number % len(queues)], id=f"leaf{number}").draft(f"{number}") for number in range(width)
+    ]
+    return chord(leaves, note.using(id="root").draft("root"))
+
+
+@pytest.mark.parametrize(
+    ("width", "queues", "until", "pause"),
+    [
+        (2, ("default", "other"), 1, 0),
+        (2, ("default", "other"), "commit", 2 * 3600),
+        (2, ("default", "other"), "receive", 8 * 86_400),
+        (120, ("default",), 1, 8 * 86_400),
+        (120, ("default",), "commit", 0),
+        (130, ("default", "other"), 3, 8 * 86_400),
+    ],
+)
+def test_a_producer_that_comes_back_completes_the_flow_that_it_began(
+    note, jobs, counter, travel, width, queues, until, pause
+):
+    workers = counter(), counter("other", "w2")
+    begun(jobs, named(note, width, queues), until)
+    travel.by(pause)
+    for worker in workers:
+        worker.client.run(promote(worker.keys))  # it begins to give up what has waited for too long
+
+    root = jobs.enqueue_flow(named(note, width, queues))
+
+    for _ in range(3):
+        travel.by(0 if until == "receive" else 8 * 86_400)
+        for worker in workers:
+            worker.upkeep()
+            worker.desk.worker += "b"
+            assert worker.client.run(register(worker.keys, worker.desk.worker, 30, {}))
+    assert sorted(work_off(*workers)) == sorted([*map(str, range(width)), "root"])
+    assert root.state() is JobState.COMPLETED
+
+
+@pytest.mark.parametrize("until", ["all", "part"])
+def test_to_send_a_flow_again_that_runs_disturbs_nothing(note, jobs, counter, travel, until):
+    workers = counter(), counter("other", "w2")
+    root = jobs.enqueue_flow(named(note, 130))  # and the producer is not told of it
+    [first] = workers[0].take()
+    if until == "all":
+        assert jobs.enqueue_flow(named(note, 130)) == root
+    else:
+        begun(jobs, named(note, 130), 2)
+    workers[0].end(first)
+    travel.by(8 * 86_400)
+    for worker in workers:
+        worker.upkeep()
+        worker.desk.worker += "b"
+        assert worker.client.run(register(worker.keys, worker.desk.worker, 30, {}))
+    assert sorted([first, *work_off(*workers)]) == sorted([*map(str, range(130)), "root"])
+    assert root.state() is JobState.COMPLETED
+
+
+def test_a_flow_that_was_accepted_is_not_given_up_by_a_producer_that_finds_no_room_for_it_again(note, jobs, counter):
+    workers = counter(), counter("other", "w2")
+    begun(jobs, named(note, 4), "receive")  # complete, but the other queue has not been told
+    root = jobs.queue("default").job("root")
+    jobs.queue("default").job("leaf0").remove()
+    jobs.queue("default").limit(max_size=1)
+    with pytest.raises(QueueFull):
+        jobs.enqueue_flow(named(note, 4))
+    assert sorted(work_off(*workers)) == ["1", "2", "3"]
+    assert root.state() is JobState.FAILED, "it waited for one that was removed"
+
+
+def test_a_producer_is_told_when_its_flow_was_given_up_meanwhile(note, jobs, counter, travel):
+    worker = counter()
+    _, _, levels = levels_of(named(note, 4), jobs.new_job)
+    steps = flow_delivery(levels, flow_id(levels), ())
+    step = next(steps)
+    while "commit" not in [call.name for call in step]:
+        step = steps.send(jobs.connections.run_many(step))
+    travel.by(3601)
+    worker.upkeep()
+    with pytest.raises(ServerError, match="was given up before it was complete: enqueue it again"):
+        steps.send(jobs.connections.run_many(step))
 
 
 @pytest.mark.parametrize("what", ["retry", "cancel", "remove"])

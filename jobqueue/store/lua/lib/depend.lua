@@ -5,11 +5,19 @@ Those of another queue are told of it by way of the outbox.
 --@include queue_of
 local function depend(key, id, edges, due, now)
   local own = queue_of(key.jobs)
-  local stand = redis.call('HGET', key.blocking, id) or '0 0'
-  local remaining, failing = string.match(stand, '^(%-?%d+) (%-?%d+)')
+  local stand = redis.call('HGET', key.blocking, id)
+  local remaining, failing = string.match(stand or '0 0', '^(%-?%d+) (%-?%d+)')
   remaining, failing = math.max(0, tonumber(remaining)), tonumber(failing)
   local cause
   local number = redis.call('ZLEXCOUNT', key.edges, '[' .. id .. '|', '(' .. id .. '}')
+  if not stand and number > 0 then
+    -- An earlier job of this id has left them, and they have not been swept up yet.
+    for _, edge in ipairs(redis.call('ZRANGEBYLEX', key.edges, '[' .. id .. '|', '(' .. id .. '}')) do
+      redis.call('ZREM', key.edges, edge)
+      redis.call('HDEL', key.inputs, string.match(edge, '^[^|]*|[^|]*'))
+    end
+    number = 0
+  end
   for policy, queue, other in string.gmatch(edges, '(%a+):([^/,]+)/([^,]+)') do
     local dependency = queue .. '/' .. other
     local edge = id .. '|' .. dependency

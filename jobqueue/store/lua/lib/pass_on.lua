@@ -1,7 +1,7 @@
 --[[ Works off the outbox: what the end of jobs means for those that depend on them, some at a time.
 An entry is a verb, an id, and how far it has been worked off. What concerns another queue goes to `outgoing`, from where
 a worker carries it there.
-@uses jobs outbox edges staging dependents outcomes outgoing inputs blocked ]]
+@uses jobs outbox edges staging stagings dependents outcomes outgoing inputs blocked blocking ]]
 --@include queue_of
 --@include arrive
 --@include revive_edge
@@ -24,6 +24,11 @@ local function pass_on(key, budget, now)
     local ended = verb == 'end' and redis.call('HGET', key.outcomes, id)
     -- It may live again by now; then it is told when it ends once more.
     local skipped = verb == 'end' and not ended and redis.call('HEXISTS', key.jobs, id) == 1
+    -- Its producer has come back, and goes on with it.
+    skipped = skipped or verb == 'discard' and redis.call('ZSCORE', key.stagings, id)
+    -- There is another job of this id by now, which has bonds of its own.
+    local again = verb == 'sweep' and redis.call('HEXISTS', key.jobs, id) == 1
+    skipped = skipped or again and redis.call('HEXISTS', key.blocking, id) == 1
     for _, member in ipairs(skipped and {} or members) do
       local queue, other, policy = string.match(member, '^[^|]*|([^/|]*)/?([^|]*)|?(.*)$')
       if verb == 'end' then
@@ -60,7 +65,7 @@ local function pass_on(key, budget, now)
         end
       end
     end
-    if verb == 'sweep' and #members < budget then
+    if verb == 'sweep' and not again and #members < budget then
       local others = redis.call('ZRANGEBYLEX', key.dependents, '[' .. id .. '|', '(' .. id .. '}', 'LIMIT', 0, budget)
       if #others > 0 then
         redis.call('ZREM', key.dependents, unpack(others))
