@@ -42,7 +42,7 @@ def summary(rows: Sequence[Row], seed: int) -> str:
         f"seed {seed}: {sum(each.jobs for each in found):,} jobs, {sum(row.faults for row in rows):,} injected faults: "
         f"lost {sum(len(each.lost) for each in found)}, illegal overlaps {sum(len(each.overlaps) for each in found)}, "
         f"stuck {sum(len(each.stuck) for each in found)}, leaked keys {sum(len(each.leaked) for each in found)}, "
-        f"otherwise wrong {wrong}; forgotten by servers that were to forget: {sum(each.forgotten for each in found):,}; "
+        f"otherwise wrong {wrong}; forgotten by servers that were to: {sum(each.forgotten for each in found):,}; "
         f"{sum(row.seconds for row in rows) / 60:.0f} minutes"
     )
 
@@ -52,7 +52,7 @@ def as_markdown(rows: Sequence[Row], seed: int) -> str:
     lines = [
         "# A run of all faults",
         "",
-        "Written by the run itself. What the columns mean: [under faults](../faults.md). The accepted jobs in `forgotten`",
+        "Written by the run itself. What the columns mean: [under faults](../faults.md). The jobs in `forgotten`",
         "are those that a server has lost which was to lose some: F13e, F14, F14f, F22.",
         "",
         (
