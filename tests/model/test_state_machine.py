@@ -259,7 +259,7 @@ class Machine(RuleBasedStateMachine):
 @pytest.fixture(params=["memory", "valkey", "redis62"])
 def machine(request, servers):
     server = MemoryServer() if request.param == "memory" else server_at(servers(request.param).url)
-    return type("OnThatServer", (Machine,), {"server": server}), 40 if request.param == "memory" else 120
+    return type("OnThatServer", (Machine,), {"server": server}), 15 if request.param == "memory" else 80
 
 
 @pytest.mark.timeout(180)

@@ -405,7 +405,7 @@ class Machine(RuleBasedStateMachine):
 @pytest.fixture(params=["memory", "valkey", "redis62"])
 def machine(request, servers):
     server = MemoryServer() if request.param == "memory" else server_at(servers(request.param).url)
-    return type("OnThatServer", (Machine,), {"server": server}), 8 if request.param == "memory" else 50
+    return type("OnThatServer", (Machine,), {"server": server}), 4 if request.param == "memory" else 35
 
 
 @pytest.mark.timeout(240)

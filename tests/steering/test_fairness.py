@@ -34,6 +34,7 @@ def test_jobs_without_a_key_take_their_turn_like_one_more_key(note, counter):
     assert keys_of(counter().drain()) == ["", "a", "b"] * 3
 
 
+@pytest.mark.parametrize("server", ["valkey"], indirect=True)
 def test_whoever_adds_ten_jobs_behind_fifty_thousand_of_another_has_them_within_twenty_claims(note, jobs, counter):
     jobs.enqueue_many([note.using(key="big").draft("big") for _ in range(50_000)])
     worker = counter()
