@@ -562,7 +562,8 @@ class JobQueue(TaskSet):
         self, by_queue: _ByQueue, jobs: Sequence[tuple[QueueKeys, str, Draft[Any]]]
     ) -> Generator[Step, list[Any], Mapping[str, str]]:
         wanted = self._confirmation.of([(keys, job_id, draft.durability) for keys, job_id, draft in jobs])
-        steps = delivery(by_queue, self.declarations.calls(by_queue), bounded=bool(wanted))
+        awaited = {(keys.queue, job_id) for some in wanted.values() for keys, job_id in some}
+        steps = delivery(by_queue, self.declarations.calls(by_queue), awaited=awaited)
         return self._confirmation.confirmed(steps, wanted)
 
     def _flow_delivery(

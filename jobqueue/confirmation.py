@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from jobqueue.delivery import Step
 from jobqueue.durability import Durability
-from jobqueue.errors import JobQueueError, NotDurable, ServerRefused
+from jobqueue.errors import JobQueueError, NotDurable, QueueFull, ServerRefused
 from jobqueue.settings import Settings
 from jobqueue.store import durable
 from jobqueue.store.call import Call
@@ -57,6 +57,7 @@ class Confirmation:
         Raises:
             ServerRefused: the server cannot do what is wanted. Nothing was enqueued.
             NotDurable: the jobs are enqueued, but it was not confirmed in time how safe they are.
+            QueueFull: as the delivery; it names those that are enqueued, and not confirmed.
         """
         if not wanted:
             return (yield from steps)
@@ -79,6 +80,11 @@ class Confirmation:
                 step = steps.send(replies)
         except StopIteration as end:
             result: T = end.value
+        except QueueFull as error:
+            self._tried -= late.keys()
+            if not late:
+                error.unconfirmed = ()
+            raise
         if late:
             self._tried -= late.keys()
             raise _not_durable(wanted, late, result if isinstance(result, Mapping) else {})

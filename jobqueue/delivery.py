@@ -5,7 +5,7 @@ It is said once, as a generator that yields what is to be done, for ordinary cod
 
 import hashlib
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
@@ -32,7 +32,10 @@ LONGEST_PAUSE = 0.5
 
 
 def delivery(
-    by_queue: Mapping[QueueKeys, Sequence[NewJob]], before: Iterable[Call[Any]], *, bounded: bool = False
+    by_queue: Mapping[QueueKeys, Sequence[NewJob]],
+    before: Iterable[Call[Any]],
+    *,
+    awaited: AbstractSet[tuple[str, str]] = frozenset(),
 ) -> Generator[Step, list[Any], Mapping[str, str]]:
     """Deliver jobs; where there is no room, wait as long as the queue wants it.
 
@@ -41,7 +44,8 @@ def delivery(
     Args:
         by_queue: the jobs of each queue, in order.
         before: calls that go with the first round trip.
-        bounded: whether to take it that the queues have a maximum size, rather than to be told so in a round trip.
+        awaited: the jobs, by queue and id, that are to be confirmed. If there are any, it is taken that the queues have
+            a maximum size, rather than to be told so in a round trip.
 
     Raises:
         QueueFull: there was no room. Those before were enqueued.
@@ -50,10 +54,10 @@ def delivery(
     duplicates: dict[str, str] = {}
     first = list(before)
     yield from _look_abroad(by_queue, set())
-    parts = [part for keys, new in by_queue.items() for part in _parts(keys, new, bounded)]
+    parts = [part for keys, new in by_queue.items() for part in _parts(keys, new, bool(awaited))]
     replies = (yield [*first, *(_call(*part) for part in parts)])[len(first) :]
     accepted = 0
-    for (keys, new, _), reply in zip(parts, replies, strict=True):
+    for number, ((keys, new, _), reply) in enumerate(zip(parts, replies, strict=True)):
         added: Added | None = reply
         if added is None:
             # The queue has a maximum size, which plain calls do not look at.
@@ -62,7 +66,12 @@ def delivery(
         duplicates.update(added.duplicates)
         accepted += len(new) - len(added.refused)
         if added.refused:
-            raise QueueFull(keys.queue, len(added.refused), accepted)
+            unconfirmed: dict[tuple[str, str], None] = {}
+            if awaited:
+                later = [each.refused for each in replies[number + 1 :]]  # they were sent with this one
+                there = _there(parts, [*[()] * number, added.refused, *later])
+                unconfirmed = dict.fromkeys((job[0], duplicates.get(job[1], job[1])) for job in there if job in awaited)
+            raise QueueFull(keys.queue, len(added.refused), accepted, tuple(unconfirmed))
     return duplicates
 
 
@@ -150,6 +159,14 @@ def _wait_for_room(added: Added, again: Callable[[AbstractSet[str]], Call[Added]
         [added] = yield [again(added.refused.keys())]
         duplicates.update(added.duplicates)
     return Added(duplicates=duplicates, refused=added.refused)
+
+
+def _there(
+    parts: Sequence[tuple[QueueKeys, Sequence[NewJob], bool]], refused: Sequence[Container[str]]
+) -> Iterable[tuple[str, str]]:
+    """Yield the queues and ids of the jobs that were enqueued, given for each part those that were refused."""
+    for (keys, new, _), missing in zip(parts, refused, strict=True):
+        yield from ((keys.queue, job.id) for job in new if job.id not in missing)
 
 
 def _again(keys: QueueKeys, new: Sequence[NewJob], refused: AbstractSet[str]) -> Call[Added]:

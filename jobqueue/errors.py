@@ -94,18 +94,26 @@ class QueueFull(JobQueueError):
         queue: the name of the queue.
         refused: how many of the jobs were refused.
         enqueued: how many were enqueued before them.
+        unconfirmed: those that were enqueued, each with its queue and its id, of which it is not known whether they are
+            as safe as their ``durability`` says; see ``NotDurable``.
     """
 
-    def __init__(self, queue: str, refused: int, enqueued: int) -> None:
-        super().__init__(queue, refused, enqueued)
+    def __init__(self, queue: str, refused: int, enqueued: int, unconfirmed: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(queue, refused, enqueued, unconfirmed)
         self.queue = queue
         self.refused = refused
         self.enqueued = enqueued
+        self.unconfirmed = unconfirmed
 
     def __str__(self) -> str:
         total = self.refused + self.enqueued
         what = "the job was refused" if total == 1 else f"{self.refused} of {total} jobs were refused"
-        return f"queue {self.queue!r} is full (max_size): {what}. Try again later, or raise the limit"
+        text = f"queue {self.queue!r} is full (max_size): {what}. Try again later, or raise the limit"
+        if self.unconfirmed:
+            named = ", ".join(f"{job_id} in {queue}" for queue, job_id in self.unconfirmed[:3])
+            more = f" and {len(self.unconfirmed) - 3:,} more" if len(self.unconfirmed) > 3 else ""
+            text += f". Enqueued, but not confirmed to be as safe as their durability says: {named}{more}"
+        return text
 
 
 class NotDurable(JobQueueError):

@@ -167,7 +167,8 @@ class SyncClient(_Client):
             return self.redis.execute_command(*self._words(call))
         except NoScriptError:
             self._known.clear()
-            return self.redis.execute_command(*self._words(call))
+            # The whole text: another thread may have noted meanwhile that the server is being sent it.
+            return self.redis.execute_command(*self._words(call, whole=True))
 
     def _send_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
         replies = self._send_together(calls)
@@ -283,7 +284,7 @@ class AsyncClient(_Client):
             return await self.redis.execute_command(*self._words(call))
         except NoScriptError:
             self._known.clear()
-            return await self.redis.execute_command(*self._words(call))
+            return await self.redis.execute_command(*self._words(call, whole=True))
 
     async def _send_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
         replies = await self._send_together(calls)

@@ -17,6 +17,7 @@ from jobqueue import (
     JobQueue,
     JobState,
     NotDurable,
+    QueueFull,
     Schedule,
     ServerRefused,
     ServerUnavailable,
@@ -136,6 +137,29 @@ def test_a_bounded_queue_is_waited_for_once(frozen):
     with pytest.raises(NotDurable):
         work.using(id="a", queue="small").enqueue(1)
     assert jobs.queue("small").info().counts[JobState.WAITING] == 1
+    jobs.close()
+
+
+def test_a_full_queue_does_not_hide_what_was_not_confirmed(pair):
+    primary, replica = pair
+    jobs, work, total = application(primary.url, "memory")
+    jobs.queue("default").limit(max_size=3)
+
+    safe = [work.using(id=f"j{number}", durability="replica").draft(number) for number in range(4)]
+    replica.freeze()
+    try:
+        with pytest.raises(QueueFull) as raised:
+            jobs.enqueue_many([*safe, total.using(id="plain").draft([])])
+        assert raised.value.refused == 1
+        assert raised.value.unconfirmed == (("default", "j0"), ("default", "j1"), ("default", "j2"))
+        assert "not confirmed to be as safe as their durability says: j0 in default, j1" in str(raised.value)
+        assert copy.copy(raised.value).unconfirmed == raised.value.unconfirmed
+    finally:
+        replica.thaw()
+    with pytest.raises(QueueFull) as raised:
+        jobs.enqueue_many([work.using(id="j9", durability="replica").draft(9)])
+    assert raised.value.unconfirmed == ()
+    assert "confirmed" not in str(raised.value)
     jobs.close()
 
 

@@ -4,15 +4,21 @@ import asyncio
 import os
 import random
 import threading
+from inspect import isawaitable
 from itertools import count
 
 import pytest
+import redis
 from chaos.proxy import PASS, Swallow, proxy
 from servers import KINDS
 from waiting import await_until
 from working import worker_of
 
 from jobqueue import JobQueue, JobState, ServerFull, ServerUnavailable
+from jobqueue.store.client import AsyncClient, SyncClient
+from jobqueue.store.jobs import NewJob, add
+from jobqueue.store.keys import queue_keys
+from jobqueue.store.server import server_at
 
 KEEPS = ("--appendonly", "yes", "--appendfsync", "always")
 
@@ -304,3 +310,28 @@ async def test_jobs_run_once_though_one_reply_in_ten_is_lost(broken):
     info = await jobs.queue("default").ainfo()
     assert (info.counts[JobState.COMPLETED], info.counts[JobState.ACTIVE]) == (200, 0)
     await jobs.aclose()
+
+
+class AlwaysKnown(set[str]):
+    """What a client takes the server to know, while other threads note each name again as soon as it is forgotten."""
+
+    def clear(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_script_that_the_server_has_forgotten_is_sent_whole(real_server, asynchronous):
+    server = server_at(real_server.url)
+    first = AsyncClient(server) if asynchronous else SyncClient(server)
+    first._known = AlwaysKnown()
+    call = add(queue_keys("jq", "mail"), [NewJob("a", b'{"task":"greet","args":{}}')])
+    try:
+        for _ in range(2):
+            answer = first.run(call)
+            assert (await answer if isawaitable(answer) else answer) is not None
+            with redis.Redis(unix_socket_path=str(real_server.socket)) as connection:
+                connection.script_flush()
+    finally:
+        closing = first.close()
+        if closing is not None:
+            await closing
