@@ -86,7 +86,7 @@ def blocked(terms: Terms) -> Found:
     "F9", "jobs crash their process once: segmentation fault, exit, kill -9 as by the kernel out of memory, abort"
 )
 def crashing(terms: Terms) -> Found:
-    with Arena(terms.seed) as arena:
+    with Arena(terms.seed, lease=20.0) as arena:  # crashes are noticed by the supervisor
         arena.start_worker("-p", 2, "-c", 10)
         arena.working(2)
         arena.produce(terms.jobs(5_000), short_work, rate=1000)
@@ -99,7 +99,7 @@ def crashing(terms: Terms) -> Found:
 
 @scenario("F10", "jobs crash their process each time they run")
 def poison(terms: Terms) -> Found:
-    with Arena(terms.seed) as arena:
+    with Arena(terms.seed, lease=20.0) as arena:  # crashes are noticed by the supervisor
         arena.start_worker("-p", 2, "-c", 10)
         arena.working(2)
         arena.produce(terms.jobs(5_000), short_work, rate=1000)
