@@ -119,7 +119,7 @@ def payloads(terms: Terms) -> Found:
             for found in list(main.jobs("parked")):
                 main.job(found.id).info()
                 main.job(found.id).remove()
-        return end(arena, f"{refused} refused")
+        return end(arena, f"{refused} refused", allowance=Allowance(others=("bad",)))
 
 
 @scenario("F30", "10,000 jobs are due in one millisecond, and the server is away when they are")

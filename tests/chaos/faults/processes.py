@@ -91,7 +91,7 @@ def crashing(terms: Terms) -> Found:
         arena.working(2)
         arena.produce(terms.jobs(5_000), short_work, rate=1000)
         crash_all(arena, 12, always=False)
-        # One that was lost twice with its neighbours, and then crashes by itself, is taken for poison: that is the rule.
+        # One that was lost twice with its neighbours, and then crashes by itself, is poison by the rule.
         return end(arena)
 
 
