@@ -125,7 +125,7 @@ def rolling_restart(terms: Terms) -> Found:
         return verdict, faults, ""
 
 
-@scenario("F12", "a worker is told to stop while it starts, and as the first process of a container")
+@scenario("F12", "a worker is told to stop (SIGTERM) while it starts")
 def stopped_at_boot(terms: Terms) -> Found:
     slowest = 0.0
     with Arena(terms.seed) as arena:
