@@ -172,10 +172,12 @@ def produce(url: str, prefix: str, path: Path, *, later: bool) -> None:
     jobs = application(url, prefix, ledger, later=later)
     for drafts, act in steps(jobs):
         lines = [(draft.queue, draft.id) for draft in drafts]
+        # Before: whoever is killed meanwhile cannot say it any more.
+        ledger.write_all(("unknown", *line) for line in lines)
         try:
             act()
         except ServerError:
-            ledger.write_all(("unknown", *line) for line in lines)
+            continue
         except JobQueueError:
             # Cancelling what was never enqueued, because the one before is unknown.
             assert not drafts

@@ -52,7 +52,7 @@ def as_markdown(rows: Sequence[Row], seed: int) -> str:
     lines = [
         "# A run of all faults",
         "",
-        "Written by the run itself. What the columns mean: [under faults](../faults.md). The jobs in `forgotten`",
+        "Written by the run itself. What the columns mean: docs/faults.md. The jobs in `forgotten`",
         "are those that a server has lost which was to lose some: F13e, F14, F14f, F22.",
         "",
         (

@@ -153,7 +153,7 @@ def _report(samples: list[Sample], jobs: int, faults: int, seed: int, minutes: f
     lines = [
         "# Half an hour of a worker's life",
         "",
-        "Written by the run itself; see [under faults](../faults.md).",
+        "Written by the run itself; see docs/faults.md.",
         "",
         f"`make soak`: seed {seed}, {minutes:g} minutes, lease {LEASE:g} s, {jobs:,} jobs, {faults:,} injected faults.",
         "",

