@@ -215,7 +215,10 @@ def _check(url: str) -> None:
     try:
         pool.connection_class(**pool.connection_kwargs)  # it connects when it is used
     except TypeError:
-        raise ValueError(f"an option in {urlsplit(url).query!r} is not known") from None
+        options = urlsplit(url).query
+        # A password that should have been quoted may look like any option.
+        named = "behind the question mark" if "password" in unquote(options).lower() else f"in {options!r}"
+        raise ValueError(f"an option {named} is not known") from None
 
 
 def _is_local(host: str) -> bool:

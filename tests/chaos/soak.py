@@ -4,6 +4,7 @@ Its memory, files, threads and the keys in the server are looked at every few se
 the second half, when all that is filled once is full.
 """
 
+import shutil
 import statistics
 import subprocess
 import sys
@@ -82,6 +83,10 @@ def main(seed: int, minutes: float, report: str | None) -> None:
                 assert child.is_running(), f"its process has not survived:\n{arena.logs()}"
         arena.stop_producing()
         verdict = arena.finish(within=180, allowance=Allowance(pruned=True))
+        if verdict.problems:
+            kept = Path.cwd() / "build" / "soak"
+            shutil.copytree(arena.folder, kept, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock"))
+            click.echo(f"the ledger and the logs of the workers are in {kept}")
         text = _report(samples, verdict.jobs, arena.faults, seed, minutes)
     click.echo(text)
     for problem in verdict.problems[:20]:

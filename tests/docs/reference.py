@@ -21,7 +21,10 @@ def reference() -> str:
     """Return the page."""
     parts = [HEAD]
     for words, command in _walk(cli, ()):
-        context = click.Context(command, info_name=" ".join(("jobqueue", *words)), terminal_width=100)
+        # As the program has it; a command remembers the first context that has asked it for help.
+        names = cli.context_settings["help_option_names"]
+        title = " ".join(("jobqueue", *words))
+        context = click.Context(command, info_name=title, terminal_width=100, help_option_names=names)
         context.color = False
         level = "##" if len(words) == 1 else "###"
         parts.append(f"{level} {' '.join(words)}\n\n```text\n{click.unstyle(command.get_help(context))}\n```\n")

@@ -112,6 +112,7 @@ async def test_the_command_line_says_so_where_it_has_no_key(of, real_server, raw
     async with worker_of(jobs):
         await done.aresult(10)
     echo.using(id="waits", queue="later").enqueue(CANARY)
+    monkeypatch.delenv("JOBQUEUE_REQUIRE_SERVERS", raising=False)  # it is no setting, and would be said to be none
     monkeypatch.setenv("JOBQUEUE_URL", real_server.url)
 
     def run(*words: str) -> str:

@@ -123,6 +123,7 @@ def test_an_error_without_a_fingerprint_is_in_the_index_too(jobs, counter, note)
         "9",
         0,
         3,
+        0,
         "a",
         job.token,
         "failed",
