@@ -6,14 +6,12 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 from chaos.ledger import Ledger
+from chaos.witness import witness
 
 from jobqueue import (
-    CallNext,
     Every,
-    JobContext,
     JobQueue,
     Keep,
     Limits,
@@ -39,21 +37,7 @@ ledger = Ledger(Path(os.environ["CHAOS_LEDGER"]))
 snoozed: set[str] = set()
 
 
-@jobs.middleware
-async def write_down(job: JobContext, call_next: CallNext) -> Any:
-    """Write each execution into the ledger."""
-    words = (job.queue, job.id, job.token, os.getpid())
-    ledger.write("start", *words)
-    how = "cancelled"
-    try:
-        result = await call_next()
-        how = "returned"
-        return result
-    except Exception:
-        how = "raised"
-        raise
-    finally:
-        ledger.write("end", *words, how)
+jobs.middleware(witness(ledger))
 
 
 @jobs.task(queue="main")

@@ -361,7 +361,7 @@ class Arena:
         self.proxy.plan = plan
 
     def pause(self, seconds: float) -> None:
-        """Wait, unless everything is to be healed."""
+        """Let everything work for some seconds, or until it is to be healed: a fault is to interrupt something."""
         self._healing.wait(seconds)
 
     def heal(self, name: str = "all") -> None:
@@ -397,10 +397,8 @@ class Arena:
         self.join_producers()
         if workers and not any(worker.poll() is None for worker in self.workers):
             self.start_worker(url=self.server.url)
-        deadline = time.monotonic() + within
-        with self.application() as jobs:
-            while time.monotonic() < deadline and not self._all_ended(jobs):
-                time.sleep(0.05)
+        with self.application() as jobs, contextlib.suppress(AssertionError):  # what has not ended is in the verdict
+            wait_until(lambda: self._all_ended(jobs), "all have ended", within)
         for worker in list(self.workers):
             self.end_worker(worker)
         if self._errors:

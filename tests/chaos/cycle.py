@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from chaos.ledger import Ledger
+from chaos.witness import witness
 
 import jobqueue.worker
 from jobqueue import (
-    CallNext,
     Dedup,
     Draft,
     Every,
     Flow,
-    JobContext,
     JobQueue,
     JobQueueError,
     Keep,
@@ -64,20 +63,7 @@ def application(url: str, prefix: str, ledger: Ledger, *, later: bool = False) -
     )
     snoozed: set[str] = set()
 
-    @jobs.middleware
-    async def write_down(job: JobContext, call_next: CallNext) -> Any:
-        words = (job.queue, job.id, job.token, os.getpid())
-        ledger.write("start", *words)
-        how = "cancelled"
-        try:
-            result = await call_next()
-            how = "returned"
-            return result
-        except Exception:
-            how = "raised"
-            raise
-        finally:
-            ledger.write("end", *words, how)
+    jobs.middleware(witness(ledger))
 
     @jobs.task(queue="main")
     async def work(n: int) -> int:

@@ -5,7 +5,6 @@ import random
 import shutil
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -138,7 +137,7 @@ def herd(terms: Terms) -> Found:
                 arena.enqueue(jobs, some)
         arena.server.kill()
         arena.fault("server-kill")
-        time.sleep(6)
+        arena.pause(6)
         arena.server.start()
         arena.ledger.write("healed", "server")
         return end(arena)

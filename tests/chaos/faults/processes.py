@@ -61,7 +61,7 @@ def frozen(terms: Terms) -> Found:
             for process in arena.rng.sample(arena.children(), 1):
                 process.suspend()
                 arena.fault("freeze")
-                time.sleep(3 * arena.lease)
+                arena.pause(3 * arena.lease)
                 process.resume()
 
         arena.nemesis(freeze, 4.0)
@@ -116,7 +116,7 @@ def rolling_restart(terms: Terms) -> Found:
         arena.working(1)
         arena.produce(terms.jobs(8_000), mixed, rate=800)
         for _ in range(max(2, round(8 * terms.scale))):
-            time.sleep(1)
+            arena.pause(1)
             arena.start_worker("-c", 20)
             arena.fault("restart")
             arena.end_worker(arena.workers[0])
@@ -133,7 +133,7 @@ def stopped_at_boot(terms: Terms) -> Found:
         arena.produce(100, short_work)
         for number in range(max(3, round(20 * terms.scale))):
             worker = arena.start_worker()
-            time.sleep(arena.rng.uniform(0, 1.0))
+            arena.pause(arena.rng.uniform(0, 1.0))
             began = time.monotonic()
             arena.end_worker(worker)
             slowest = max(slowest, time.monotonic() - began)

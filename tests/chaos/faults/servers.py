@@ -69,9 +69,9 @@ def power_loss(terms: Terms) -> Found:
         arena.working(2)
         producer = arena.produce(terms.jobs(15_000), mixed, at_once=20, rate=1000)
         for _ in range(max(1, round(4 * terms.scale))):
-            time.sleep(1.5)
+            arena.pause(1.5)
             size = log_size(arena.server)
-            time.sleep(1)
+            arena.pause(1)
             cut_off += lose_power(arena, size)
         producer.join(60)
         verdict, faults, _ = end(arena, allowance=Allowance(forgetful=4))
@@ -134,7 +134,7 @@ def failover(terms: Terms) -> Found:
         arena.produce(terms.jobs(10_000), confirmed("replica"), at_once=20, rate=1000)
         arena.produce(terms.jobs(10_000), confirmed("replica"), at_once=20, rate=1000)
         for _ in range(max(2, round(4 * terms.scale))):
-            time.sleep(2)
+            arena.pause(2)
             hand_over(*servers)
             servers.reverse()
             arena.move_to(servers[0])
@@ -180,13 +180,13 @@ def sentinel_promotion(terms: Terms) -> Found:
             producers = [
                 arena.produce(terms.jobs(8_000), confirmed("replica"), at_once=20, rate=600, url=url) for _ in range(2)
             ]
-            time.sleep(2)
+            arena.pause(2)
             arena.ledger.write("fault", "isolate")
             arena.faults += 1
             primary.freeze()
             wait_until(lambda: role_of(replica) == "master", "the replica is promoted", 30)
             arena.ledger.write("healed", "promoted")
-            time.sleep(2)
+            arena.pause(2)
             primary.thaw()
             arena.server = replica
             wait_until(lambda: role_of(primary) == "slave", "the old primary is a replica", 30)
@@ -208,7 +208,7 @@ def skewed_replica(terms: Terms) -> Found:
         # None that is delayed: by a clock that was ahead, it would be due in an hour.
         arena.produce(terms.jobs(10_000), short_work, at_once=20, rate=1000)
         for _ in range(2):
-            time.sleep(3)
+            arena.pause(3)
             hand_over(*servers)
             servers.reverse()
             arena.move_to(servers[0])
@@ -295,7 +295,7 @@ def evicting(terms: Terms) -> Found:
         arena.nemesis(evict, 1.0)
         arena.join_producers()
         arena.heal()
-        time.sleep(3 * arena.lease)
+        time.sleep(3 * arena.lease)  # for as long as leases take to run out, which nobody can see from outside
         with arena.application() as jobs:
             jobs.inspect.doctor(fix=True)
         verdict, faults, _ = end(arena, allowance=Allowance(forgetful=600))
