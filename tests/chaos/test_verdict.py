@@ -144,6 +144,19 @@ def test_a_run_after_the_end_is_found(story):
     assert "I4" in story(change).wrong[0]
 
 
+def test_a_job_that_was_cancelled_between_two_executions_is_not_run_any_more(story, jobs):
+    keys = queue_keys("jq", "main")
+    client = jobs.connections.sync_client()
+    jobs.queue("main").enqueue("work", id="e")
+    [lost] = client.run(claim(keys, "w1", 3, 1)).jobs
+    client.run(reap(keys, "w1", Lost("its process died"), force=True))
+    jobs.queue("main").job("e").cancel()
+    lines = ["accepted main e 1", f"start main e {lost.token} 8 {SECOND}", f"end main e {lost.token} 8 raised {SECOND}"]
+    assert story(lambda before: before + lines, cancelled=True).problems == []
+    later = [line.replace(str(lost.token), str(lost.token + 9)) for line in lines[1:]]
+    assert "I4" in story(lambda before: before + lines + later, cancelled=True).wrong[0]
+
+
 def test_what_is_left_behind_is_found(story, jobs):
     redis = jobs.connections.sync_client().redis
     redis.hset("{jq:main}:progress", "nobody", "1")

@@ -179,8 +179,11 @@ def _judge_queue(
             verdict.wrong.append(f"I2: {name} has failed without a cause: {ending.error_type}: {ending.message}")
         if state == "cancelled" and not allowance.cancelled:
             verdict.wrong.append(f"I2: {name} is cancelled, and nobody has cancelled it")
-        if not allowance.forgetful and any(run.token > ending.token for run in runs):
-            verdict.wrong.append(f"I4: {name} has ended with {ending.token}, and later tokens ran")
+        # A job that is cancelled or expires between two executions ends with neither's token; snoozes are not recorded.
+        last = ending.token or max((each.token for each in history), default=0)
+        unrecorded = 0 if ending.token else counts.snoozed
+        if not allowance.forgetful and sum(run.token > last for run in runs) > unrecorded:
+            verdict.wrong.append(f"I4: {name} has ended with {last}, and later tokens ran")
         if counts.failures > allowance.attempts or counts.lost > MOST_LOST:
             verdict.wrong.append(f"I9: {name}: {counts}")
 
