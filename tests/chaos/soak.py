@@ -71,7 +71,12 @@ def main(seed: int, minutes: float, report: str | None) -> None:
         arena.produce(10_000_000, only_work, at_once=1, rate=20)
         arena.on_commands(0.005, Swallow(), CutReply(), CutBefore(), Delay(0.2), *map(Inject, ERRORS))
         acts = _acts(arena, others)
-        arena.nemesis(lambda: arena.rng.choice(acts)(), 3.0)
+
+        def anything() -> None:
+            act = arena.rng.choice(acts)
+            act()
+
+        arena.nemesis(anything, 3.0)
         samples, began = [], time.monotonic()
         with redis.Redis.from_url(arena.server.url) as connection:
             while time.monotonic() - began < minutes * 60:

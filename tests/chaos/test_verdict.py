@@ -78,6 +78,8 @@ def test_a_job_that_ran_is_there_whatever_its_producer_was_told(story):
         return [*lines, "unknown main e 1", f"start main e 5 9 {SECOND}", f"end main e 5 9 raised {2 * SECOND}"]
 
     assert story(change).lost == ["main/e was accepted"]
+    assert story(change, cut_off=True).problems == []
+    assert story(lambda lines: [*change(lines), "accepted main e 1"], cut_off=True).lost == ["main/e was accepted"]
     assert "nobody has enqueued" in story(lambda lines: change(lines)[:-3] + change(lines)[-2:]).wrong[0]
 
 

@@ -87,6 +87,8 @@ class Allowance:
             in them may be gone, and what is known of executions too. Jobs whose id begins with ``SURE`` may not: their
             producer asked for more.
         pruned: whether ended jobs are deleted after a while: an accepted job may be gone that was run to its end.
+        cut_off: whether a primary was cut off, and its writes are gone: jobs may be gone whose enqueue raised, though
+            they ran.
         drained: whether jobs are deleted by hand.
         cancelled: whether jobs are cancelled, or expire.
         attempts: how often a job may fail.
@@ -96,6 +98,7 @@ class Allowance:
 
     forgetful: float = 0.0
     pruned: bool = False
+    cut_off: bool = False
     drained: bool = False
     cancelled: bool = False
     attempts: int = 4
@@ -129,7 +132,8 @@ def judge(account: Account, spaces: Iterable[Keyspace], allowance: Allowance = A
 
 def _judge_missing(verdict: Verdict, account: Account, found: set[Name], allowance: Allowance) -> None:
     # One that was run was enqueued, whatever its producer was told.
-    started = {name: runs[0].started for name, runs in account.runs.items() if name in account.unknown}
+    unknown = set() if allowance.cut_off else account.unknown
+    started = {name: runs[0].started for name, runs in account.runs.items() if name in unknown}
     for name, at in sorted({**started, **account.accepted}.items()):
         if name in found or allowance.drained:
             continue

@@ -192,7 +192,8 @@ def sentinel_promotion(terms: Terms) -> Found:
             wait_until(lambda: role_of(primary) == "slave", "the old primary is a replica", 30)
             for producer in producers:
                 producer.join(60)
-            return end(arena)
+            # When it goes on, it takes itself for the primary for some seconds, and nothing that it takes is confirmed.
+            return end(arena, allowance=Allowance(cut_off=True))
 
 
 @scenario("F17", "the clock of the server jumps by an hour, ahead and back: a skewed replica is promoted")
