@@ -67,15 +67,16 @@ class Confirmation:
             step = next(steps)
             while True:
                 writes = not isinstance(step, float) and any(call.script for call in step)
-                # What is late once is not waited for again: the timeout is one for all.
-                waits = self._waits(wanted) if writes and not late else []
+                # What is late once is not waited for again: the timeout is one for all of them.
+                waited = {durability: jobs for durability, jobs in wanted.items() if durability not in late}
+                waits = self._waits(waited) if writes and waited else []
                 try:
                     replies = yield step if isinstance(step, float) else [*step, *waits]
                 except JobQueueError as error:
                     step = steps.throw(error)
                     continue
                 if waits:
-                    late = self._late(wanted, replies[-len(waits) + 1 :])
+                    late |= self._late(waited, replies[-len(waits) + 1 :])
                     replies = replies[: -len(waits)]
                 step = steps.send(replies)
         except StopIteration as end:
@@ -94,7 +95,8 @@ class Confirmation:
         timeout = self._settings.durability_timeout
         asked = [question for each in wanted for question in durable.questions(each)]
         # What confirms comes last: then all is sent again together, if need be.
-        return [durable.mark(self._settings.prefix), *asked, *(durable.confirm(each, timeout) for each in wanted)]
+        [(keys, _), *_] = next(iter(wanted.values()))
+        return [durable.mark(keys), *asked, *(durable.confirm(each, timeout) for each in wanted)]
 
     def _late(self, wanted: Wanted, replies: Sequence[Any]) -> dict[Durability, str]:
         """Return why it is not known of some durabilities that the jobs have them, given the replies of the server."""

@@ -7,18 +7,23 @@ from typing import Any
 from jobqueue.durability import Durability
 from jobqueue.durations import format_duration
 from jobqueue.errors import ServerError, ServerUnavailable
-from jobqueue.store.call import Call, run_command
+from jobqueue.store.call import Call, run_command, run_script
 from jobqueue.store.health import setting
+from jobqueue.store.keys import QueueKeys
+from jobqueue.store.script import script
 
 
-def mark(prefix: str) -> Call[int]:
+def mark(keys: QueueKeys) -> Call[int]:
     """Write something, without a trace.
 
     WAIT and WAITAOF wait for the last write of their own connection. An enqueue that is sent again, because the reply
     was lost with the connection, writes nothing: the job is there. After this write they cover all that the server
-    wrote before, whoever wrote it.
+    wrote before, whoever wrote it. A message would not do: where there is no replica, it is no write.
+
+    Args:
+        keys: a queue that may be written to.
     """
-    return run_command("PUBLISH", f"{prefix}:durable", "", read=int, repeatable=True)
+    return run_script(script("mark"), keys, (), int)
 
 
 def confirm(durability: Durability, timeout: float) -> Call[str]:

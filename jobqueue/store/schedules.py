@@ -336,6 +336,7 @@ def read(keys: QueueKeys, *, schedule_id: str = "", cursor: str = "0", seal: Sea
 
 def fire(
     keys: QueueKeys,
+    worker: str,
     due: Due,
     definition: Definition,
     *,
@@ -349,6 +350,7 @@ def fire(
 
     Args:
         keys: the queue.
+        worker: the id of the worker.
         due: the schedule, as it was read.
         definition: the same, understood.
         slot: the slot; None if none fires.
@@ -366,6 +368,7 @@ def fire(
         moment_due = str(milliseconds(slot + delay)) if delay else ""
         job = (job_id, specification, moment_due, definition.template.steering)
     args = (
+        worker,
         due.id,
         due.head.text,
         _text(since),

@@ -188,7 +188,17 @@ class Scheduler(Loop):
             steps = [(None, now if what.missed else found.head.since, what.next)]
         for number, (slot, since, following) in enumerate(steps):
             missed = what.missed if number == 0 else None
-            call = fire(keys, found, definition, slot=slot, since=since, next=following, missed=missed, seal=self._seal)
+            call = fire(
+                keys,
+                self._worker(),
+                found,
+                definition,
+                slot=slot,
+                since=since,
+                next=following,
+                missed=missed,
+                seal=self._seal,
+            )
             reply = await self._client.run(call)
             if reply.kind in LATE:
                 if reply.kind == "retired":

@@ -47,6 +47,7 @@ READING = {
     "HEXISTS",
     "HGET",
     "HGETALL",
+    "HVALS",
     "HLEN",
     "HMGET",
     "HRANDFIELD",

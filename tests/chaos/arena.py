@@ -222,10 +222,11 @@ class Arena:
         """Kill a process, and write it down."""
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-            with contextlib.suppress(psutil.TimeoutExpired):
-                process.wait(0.05)
+            # At once: others may go on with its jobs before it is known here that it has ended.
             self.ledger.write("killed", process.pid)
             self.fault(name)
+            with contextlib.suppress(psutil.TimeoutExpired):
+                process.wait(0.05)
 
     def end_worker(self, worker: "subprocess.Popen[bytes]", number: signal.Signals = signal.SIGTERM) -> None:
         """End a supervisor, and all that it has started."""

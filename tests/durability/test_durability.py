@@ -2,7 +2,7 @@
 
 import copy
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import pytest
 import redis
@@ -25,8 +25,11 @@ from jobqueue import (
 )
 from jobqueue.cron import Cron
 from jobqueue.durability import LONGEST_WAIT
-from jobqueue.store.durable import why_premature
-from jobqueue.store.server import REPLY_TIMEOUT
+from jobqueue.store.claims import enlist
+from jobqueue.store.client import SyncClient
+from jobqueue.store.durable import confirm, mark, why_premature
+from jobqueue.store.keys import queue_keys
+from jobqueue.store.server import REPLY_TIMEOUT, server_at
 
 SHORT = 0.2
 
@@ -67,6 +70,15 @@ def frozen(pair):
     replica.freeze()
     yield primary
     replica.thaw()
+
+
+@contextmanager
+def thread(function):
+    """Run a function in a thread while a block is executed."""
+    running = threading.Thread(target=function)
+    running.start()
+    yield
+    running.join()
 
 
 def ids_in(server, queue="default"):
@@ -177,6 +189,40 @@ def test_an_enqueue_that_is_sent_again_waits_for_what_was_written_before(frozen,
             work.using(id="sent-twice").enqueue(1)
         assert between.faults == 1
         assert "sent-twice" in ids_in(frozen)
+        jobs.close()
+
+
+def test_what_another_connection_has_written_is_waited_for_without_a_replica_too(a_server):
+    keys = queue_keys("jq", "default")
+    with a_server("valkey", "--appendonly", "yes", "--appendfsync", "no") as server:
+        client = SyncClient(server_at(server.url))
+        client.run_many([enlist("jq:queues", "default"), confirm("fsync", SHORT)])
+        [_, late] = SyncClient(server_at(server.url)).run_many([mark(keys), confirm("fsync", SHORT)])
+        assert "has not written it to its disk" in late
+        assert client.redis.keys("{*") == []
+
+
+def test_of_two_durabilities_each_is_waited_for(a_pair):
+    with a_pair("valkey", "--appendonly", "yes", "--appendfsync", "always") as (primary, replica):
+        jobs, work, _ = application(primary.url)
+        queue = jobs.queue("default")
+        work.using(id="warm", durability="fsync").enqueue(0)
+        queue.limit(max_size=2, on_full="block")
+        queue.job("warm").remove()
+        with redis.Redis(unix_socket_path=str(primary.socket)) as client:
+            client.config_set("appendfsync", "no")
+
+        def make_room():
+            wait_until(lambda: len(ids_in(primary)) == 2, "two of them are there")
+            replica.freeze()
+            queue.job("a").remove()
+
+        safe = [work.using(id=name, durability="replica").draft(1) for name in "bc"]
+        with thread(make_room), pytest.raises(NotDurable) as raised:
+            jobs.enqueue_many([work.using(id="a", durability="fsync").draft(1), *safe])
+        replica.thaw()
+        # The file was late in the first round trip, and the replica in the second.
+        assert raised.value.job_ids == ("a", "b", "c")
         jobs.close()
 
 

@@ -102,7 +102,7 @@ def test_a_slot_for_whose_job_there_is_no_memory_stays_due(client, keys, keyspac
     fill()
     slot = due.head.since
     with pytest.raises(ServerFull):
-        client.run(schedules.fire(keys, due, definition, slot=slot, since=slot, next=slot, missed=None))
+        client.run(schedules.fire(keys, "w1", due, definition, slot=slot, since=slot, next=slot, missed=None))
     assert keyspace().present == before
     assert client.run(schedules.due(keys)).due == (due,)
 

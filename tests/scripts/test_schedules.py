@@ -10,7 +10,9 @@ from jobqueue.job import moment, specification_text
 from jobqueue.outcome import Interrupted
 from jobqueue.store import schedules
 from jobqueue.store.claims import reap, register
+from jobqueue.store.client import SyncClient
 from jobqueue.store.schedules import Definition, Template
+from jobqueue.store.server import server_at
 
 TEMPLATE = Template(specification_text("report", b"{}"), "")
 HOURLY = Definition(TEMPLATE, Schedule(Every(hours=1)))
@@ -27,9 +29,9 @@ def put(client, keys):
 def fire(client, keys):
     """Return what fires a slot of what was read."""
 
-    def run(due, **more):
+    def run(due, worker="w1", **more):
         words = {"slot": SLOT, "since": SLOT, "next": SLOT + timedelta(hours=1), "missed": None, **more}
-        return client.run(schedules.fire(keys, due, HOURLY, **words))
+        return client.run(schedules.fire(keys, worker, due, HOURLY, **words))
 
     return run
 
@@ -154,6 +156,26 @@ def test_what_no_live_worker_declares_is_retired_when_its_slot_comes(client, key
     space = keyspace()
     assert (space["wait"], space["upcoming"]) == ([], {})
     assert space["firings"]["s"].startswith("retired code ")
+
+
+def test_a_worker_that_declares_a_schedule_itself_does_not_look_at_all_others(real_server, keys):
+    client = SyncClient(server_at(real_server.url))
+    client.run(schedules.put(keys, "s", HOURLY, "code"))
+    for worker in ("w1", "w2", "w3"):
+        client.run(register(keys, worker, 30, {}))
+    client.redis.config_resetstat()
+    assert tell(client, keys, "s", worker="w2").retired == ()
+    assert tell(client, keys, "s").retired == ()
+    [due] = client.run(schedules.due(keys)).due
+    words = {"slot": SLOT, "since": SLOT, "next": SLOT, "missed": None}
+    assert client.run(schedules.fire(keys, "w2", due, HOURLY, **words)).kind == "fired"
+    assert "cmdstat_hvals" not in client.redis.info("commandstats")
+    assert client.run(schedules.fire(keys, "w3", due, HOURLY, **words)).kind == "changed"
+    client.run(reap(keys, "w3", Interrupted("x"), force=True))
+    [due] = client.run(schedules.due(keys)).due
+    assert client.run(schedules.fire(keys, "w3", due, HOURLY, **{**words, "slot": None})).kind == "none"
+    assert client.redis.info("commandstats")["cmdstat_hvals"]["calls"] == 1
+    client.close()
 
 
 def test_more_schedules_than_a_call_looks_at_are_retired_in_several(client, keys):

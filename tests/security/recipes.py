@@ -54,7 +54,7 @@ class User:
     def rule(self, newest: bool, prefix: str = PREFIX) -> str:
         """Return its line in the file."""
         keys = f"resetkeys ~{{{prefix}:* ~{prefix}:queues"
-        channels = f"resetchannels &{{{prefix}:* &{prefix}:durable" if self.listens else "resetchannels"
+        channels = f"resetchannels &{{{prefix}:*" if self.listens else "resetchannels"
         commands = " ".join(f"+{command}" for command in self.granted(newest))
         return f"user {self.name} on {keys} {channels} -@all {commands}"
 
@@ -71,7 +71,7 @@ def called_by(name: str) -> set[str]:
 _PRODUCER = User(
     "jobqueue-producer",
     frozenset(
-        {"add", "add_steered", "cancel", "commit", "declare", "dependencies", "list_schedules", "put_schedule"}
+        {"add", "add_steered", "cancel", "commit", "declare", "dependencies", "list_schedules", "mark", "put_schedule"}
         | {"receive", "show", "watch"}
     ),
     frozenset({"hexists", "hget", "info", "publish", "sadd", "smembers", "subscribe", "unsubscribe", "zrangebylex"})

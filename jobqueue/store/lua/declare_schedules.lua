@@ -23,14 +23,13 @@ for at = rest, #ARGV, 2 do
   own = own .. ARGV[at] .. '=' .. ARGV[at + 1] .. ' '
 end
 redis.call('HSET', key.declaring, worker, own)
-local names = declared(key)
 local page = redis.call('HSCAN', key.firings, cursor, 'COUNT', 100)
 local retired, stale = {}, {}
 for at = 1, #page[2], 2 do
   local name, head = page[2][at], page[2][at + 1]
   local state, source = string.match(head, '^(%S+) (%S+)')
   local kept = state == 'retired' or state == 'paused'
-  if source == 'code' and not kept and not string.find(names, ' ' .. name .. '=', 1, true) then
+  if source == 'code' and not kept and not declared(key, worker, ' ' .. name .. '=') then
     redis.call('HSET', key.firings, name, 'retired' .. string.sub(head, #state + 1))
     redis.call('ZREM', key.upcoming, name)
     retired[#retired + 1] = name
@@ -39,7 +38,7 @@ end
 if cursor == '0' then
   for at = rest, #ARGV, 2 do
     local state, revision = string.match(redis.call('HGET', key.firings, ARGV[at]) or '', '^(%S+) %S+ (%S+)')
-    if not state or state == 'retired' or not string.find(names, ' ' .. ARGV[at] .. '=' .. revision .. ' ', 1, true) then
+    if not state or state == 'retired' or not declared(key, worker, ' ' .. ARGV[at] .. '=' .. revision .. ' ') then
       stale[#stale + 1] = ARGV[at]
     end
   end

@@ -3,6 +3,7 @@ So any number of schedulers may try, and one of them does it.
 
 @key firings hash
 @key upcoming zset
+@arg worker str who fires it
 @arg schedule str
 @arg head str as it was read
 @arg since str the slot up to which all is done then, in milliseconds
@@ -34,7 +35,7 @@ local state, source, revision, times, count = string.match(head, '^(%S+) (%S+) (
 if state ~= 'active' then
   return {'changed'}
 end
-if source == 'code' and not string.find(declared(key), ' ' .. schedule .. '=', 1, true) then
+if source == 'code' and not declared(key, worker, ' ' .. schedule .. '=') then
   redis.call('HSET', key.firings, schedule, 'retired' .. string.sub(head, #state + 1))
   redis.call('ZREM', key.upcoming, schedule)
   return {'retired'}

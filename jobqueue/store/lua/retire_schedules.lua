@@ -7,13 +7,12 @@
 @repeat safe
 @returns those that have been retired ]]
 --@include declared
-local retired, names = {}, nil
+local retired = {}
 for at = rest, #ARGV do
   local head = redis.call('HGET', key.firings, ARGV[at])
   local state, source = string.match(head or '', '^(%S+) (%S+)')
   if source == 'code' and state ~= 'retired' then
-    names = names or declared(key)
-    if not string.find(names, ' ' .. ARGV[at] .. '=', 1, true) then
+    if not declared(key, 'all', ' ' .. ARGV[at] .. '=') then
       redis.call('HSET', key.firings, ARGV[at], 'retired' .. string.sub(head, #state + 1))
       redis.call('ZREM', key.upcoming, ARGV[at])
       retired[#retired + 1] = ARGV[at]

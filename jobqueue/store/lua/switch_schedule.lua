@@ -29,7 +29,7 @@ elseif verb == 'resume' and state == 'paused' then
   redis.call('ZADD', key.upcoming, digits(ms), id)
   redis.call('PUBLISH', key.control, 'schedule')
 elseif verb == 'remove' then
-  if string.sub(kept, 1, 5) == 'code ' and string.find(declared(key), ' ' .. id .. '=', 1, true) then
+  if string.sub(kept, 1, 5) == 'code ' and declared(key, 'all', ' ' .. id .. '=') then
     return 'declared'
   end
   for _, column in ipairs({key.schedules, key.firings, key.fired, key.outstanding}) do
