@@ -17,7 +17,8 @@ from jobqueue.steering import Gathering
 class Aggregate:
     """Which parameter gathers, and when the job that has gathered starts: at the first of three occasions.
 
-    Calls whose other arguments are the same go into one job.
+    Calls whose other arguments are the same go into one job. If a call would make it longer than ``max_payload``, it
+    starts at once, and the call begins another one.
 
     Args:
         items: the name of the parameter whose lists are joined.

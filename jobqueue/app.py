@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
+from dataclasses import replace
 from typing import Any, Self, TypeVar, overload
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -120,7 +121,11 @@ class JobQueue(TaskSet):
         self.hooks = Hooks()
         self._url = url
         # Without keys, no job pays for more than a look at this.
-        self._seal = None if signing is None and encryption is None else Seal(signing, encryption, clock_of(now))
+        self._seal = (
+            None
+            if signing is None and encryption is None
+            else Seal(signing, encryption, clock_of(now), settings.read_limit)
+        )
         self.connections = Connections(lambda: server_at(self.url), now, self._seal, settings.read_limit)
         self.layers: list[Middleware] = []
         self.declarations = Declarations(self)
@@ -534,6 +539,8 @@ class JobQueue(TaskSet):
         """
         keys, specification = self.template(draft)
         job_id, steering = draft.id or new_id(), draft.steering
+        if steering is not None and steering.gathering is not None:
+            steering = replace(steering, gathering=replace(steering.gathering, most=self.settings.max_payload))
         if self._seal is not None:
             specification, steering = self._seal.job(keys.place, job_id, specification, steering)
         return keys, NewJob(job_id, specification, draft.due, steering)

@@ -265,7 +265,7 @@ class JobHandle(Generic[R_co]):
         return value
 
     def _revealed(self, found: JobInfo | None) -> JobInfo:
-        return self._connections.revealed(self._keys, self._found(found))
+        return self._connections.read(self._keys, self._found(found))
 
     def _opened(self, found: list[Dependency]) -> list[Dependency]:
         """Return dependencies with the results that their jobs have returned, as far as they can be opened."""

@@ -150,7 +150,9 @@ class Inspection:
 
     def _explain(self, job_id: str, queue: str | None) -> Steps[Explanation]:
         queues = yield from self._queues(queue)
-        replies = (yield [explain.explain(keys, job_id) for keys in queues]) if queues else []
+        replies = (
+            (yield [explain.explain(keys, job_id, self._connections.read_limit) for keys in queues]) if queues else []
+        )
         known: list[tuple[QueueKeys, Explanation]] = [
             (keys, reply) for keys, reply in zip(queues, replies, strict=True) if reply is not None
         ]
@@ -158,7 +160,7 @@ class Inspection:
         known.sort(key=lambda entry: entry[1].state is None)
         if not known or (len(known) > 1 and known[1][1].state is not None):
             keys, job_id = yield from self._find(job_id, queue)
-            [found] = yield [explain.explain(keys, job_id)]
+            [found] = yield [explain.explain(keys, job_id, self._connections.read_limit)]
             if found is None:
                 raise JobNotFound(job_id, queue)
             known = [(keys, found)]

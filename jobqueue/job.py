@@ -431,6 +431,8 @@ class JobInfo:
         notes: what has happened to it besides executions, the latest 40; see ``timeline``.
         notes_dropped: how many there were before those.
         encrypted: whether its arguments are encrypted, or gathered from sealed calls, and there is no key here.
+        unread: why ``args``, ``meta``, ``key``, ``version``, ``schedule``, ``slot`` and ``replay_of`` are not those of
+            the job: it is longer than is decoded (in a list, 4 MiB), encrypted, or cannot be read. Empty if they are.
     """
 
     id: str
@@ -464,6 +466,7 @@ class JobInfo:
     notes: tuple[Note, ...] = ()
     notes_dropped: int = 0
     encrypted: bool = False
+    unread: str = ""
 
     @property
     def replays(self) -> tuple[str, ...]:

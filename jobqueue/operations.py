@@ -38,6 +38,9 @@ GROUPS = 10_000
 
 STATES: tuple[Listed, ...] = ("active", "waiting", "parked", "delayed", "blocked", "failed", "completed", "cancelled")
 
+Read = Callable[[JobInfo], JobInfo]
+"""Reads the whole of a job."""
+
 _UNTOUCHED: tuple[Listed, ...] = ("waiting", "parked", "delayed", "blocked")
 
 # What an operation can be done to; and what it is done to if nobody says.
@@ -109,7 +112,7 @@ def possible(verb: Verb, where: Where, states: Iterable[Listed] | None) -> tuple
 
 
 def select(
-    keys: QueueKeys, where: Where, states: Sequence[Listed]
+    keys: QueueKeys, where: Where, states: Sequence[Listed], read: Read
 ) -> Generator[Call[Any] | tuple[JobInfo, ...], Any, None]:
     """Yield calls, whose replies are to be sent in, and the jobs that are found: some at a time.
 
@@ -120,7 +123,10 @@ def select(
         keys: the queue.
         where: what the jobs are to meet.
         states: where to look.
+        read: reads the whole of a job that is not decoded where many are listed, if the condition looks into it. One at
+            a time, and it is not kept: a page of them would take too much memory.
     """
+    looks_inside = where.looks_inside
     queues = where.only("queue")
     if queues is not None and keys.queue not in queues:
         return
@@ -141,7 +147,11 @@ def select(
             following: str | None = cursor
             while following is not None:
                 page = yield inspect.scan(keys, place, following, last, BATCH)
-                found = tuple(job for job in page.jobs if where.matches(job, info.now))
+                found = tuple(
+                    job
+                    for job in page.jobs
+                    if where.matches(read(job) if looks_inside and job.unread else job, info.now)
+                )
                 if found:
                     yield found
                 following = page.cursor
@@ -182,6 +192,7 @@ def change(
     verb: Verb,
     where: Where,
     states: Sequence[Listed],
+    read: Read,
     *,
     reason: str = "",
     rate: RateLimit | None = None,
@@ -194,13 +205,14 @@ def change(
         verb: what is done.
         where: to which jobs.
         states: the states that they are in.
+        read: see ``select``.
         reason: why they are cancelled.
         rate: how many in a time.
         progress: is told how many have been done.
     """
     pace = _Pace(rate)
     done = 0
-    steps = select(keys, where, states)
+    steps = select(keys, where, states, read)
     step = next(steps, None)
     while step is not None:
         if isinstance(step, Call):

@@ -504,11 +504,15 @@ class Queue:
     def _revealed(self, found: Iterable[JobInfo]) -> Iterator[JobInfo]:
         return (self._connections.revealed(self._keys, job) for job in found)
 
+    def _read(self, job: JobInfo) -> JobInfo:
+        return self._connections.read(self._keys, job)
+
     def _selection(
         self, where: str, states: Iterable[Listed] | None
     ) -> Generator[Call[Any] | tuple[JobInfo, ...], Any, None]:
         condition = parse(where)
-        return operations.select(self._keys, condition, operations.states_of(condition, states, operations.STATES))
+        wanted = operations.states_of(condition, states, operations.STATES)
+        return operations.select(self._keys, condition, wanted, self._read)
 
     def _change(
         self,
@@ -521,7 +525,9 @@ class Queue:
     ) -> Steps[int]:
         condition = parse(where)
         found = operations.possible(verb, condition, states)
-        return operations.change(self._keys, verb, condition, found, reason=reason, rate=rate, progress=progress)
+        return operations.change(
+            self._keys, verb, condition, found, self._read, reason=reason, rate=rate, progress=progress
+        )
 
     def _clean(self, state: str, older_than: float | timedelta, keep: int, progress: Progress | None) -> Steps[int]:
         if state not in ("completed", "failed", "cancelled"):

@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json
 from jobqueue.encryption import Encryption
 from jobqueue.signing import Binding, Distrusted, Signing, signature_within, without_signature
 from jobqueue.steering import Gathering, Steering
-from jobqueue.stored import READ_LIMIT, read_json
+from jobqueue.stored import READ_LIMIT, TooLong, read_json
 
 # What the server puts in front of the text of a job.
 _OF_THE_SERVER = re.compile(rb'\A\{"at":\d+,(?:"due":(?:\d+|null),)?')
@@ -35,9 +35,17 @@ class Seal:
         signing: signs; None for no signatures.
         encryption: encrypts; None for plain text.
         clock: returns the time in milliseconds since 1970.
+        read_limit: bytes of a job that are decoded.
     """
 
-    def __init__(self, signing: Signing | None, encryption: Encryption | None, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        signing: Signing | None,
+        encryption: Encryption | None,
+        clock: Callable[[], int],
+        read_limit: int = READ_LIMIT,
+    ) -> None:
+        self._read_limit = read_limit
         self._signing = signing
         self._encryption = encryption
         self._clock = clock
@@ -185,14 +193,14 @@ class Seal:
         item = to_json(self.close(Binding("group", place, ""), call).decode())
         sealed = b'{"task":"%b","args":{"$gathered":[%b]}}' % (task[1], item)
         end = len(_GATHERED_END)
-        gathering = Gathering(found.size, found.max_delay, end + len(item), end, found.count)
+        gathering = replace(found, start=end + len(item), end=end)
         return sealed, replace(steering, gathering=gathering)
 
     def _calls(self, place: str, text: bytes, now: float | None) -> bytes:
         """Return the specification of a job that has gathered calls."""
         binding = Binding("group", place, "")
         try:
-            calls = read_json(text, "it", READ_LIMIT)["args"]["$gathered"]
+            calls = read_json(text, "it", self._read_limit)["args"]["$gathered"]
             opened = [from_json(self.open(binding, call.encode(), now)) for call in calls]
             first: dict[str, Any] = opened[0]
             if not text.startswith(b'{"task":"%b",' % first["task"].encode()):
@@ -203,7 +211,7 @@ class Seal:
                 items += each["args"].pop(name)
                 if each["args"] != first["args"] or each["task"] != first["task"]:
                     raise Distrusted("it has gathered calls that do not belong together")
-        except Distrusted:
+        except (Distrusted, TooLong):
             raise
         except (ValueError, KeyError, TypeError, AttributeError, IndexError):
             raise Distrusted("it has gathered something that is no call") from None

@@ -13,6 +13,9 @@ from jobqueue.retention import Retention
 from jobqueue.signing import Signing
 from jobqueue.stored import READ_LIMIT
 
+_BESIDE = 64 * 1024
+"""Bytes of what stands beside the arguments."""
+
 DEFAULT_URL = "redis://localhost:6379/0"
 
 
@@ -77,8 +80,13 @@ class Settings:
     @property
     def read_limit(self) -> int:
         """Bytes of a stored specification or result that are decoded; more is refused."""
-        # Twice, because sealed texts are longer; and a job that gathers has the items of many calls.
-        return max(READ_LIMIT, 2 * self.max_payload + 64 * 1024)
+        # Twice, because sealed texts are longer.
+        return max(READ_LIMIT, 2 * self.max_payload + _BESIDE)
+
+
+def payload_to_read(size: int) -> int:
+    """Return the least ``max_payload`` with which a text of this many bytes is decoded that is over ``READ_LIMIT``."""
+    return -(-(size - _BESIDE) // 2)
 
 
 def find_url(url: str | None, environment: Mapping[str, str] | None = None) -> str:

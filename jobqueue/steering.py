@@ -21,6 +21,7 @@ class Gathering:
         start: how many bytes before the end of the specification the items begin.
         end: how many bytes before its end they end.
         count: how many they are.
+        most: how many bytes the job may have that gathers them; what would make it longer begins another one.
     """
 
     size: int
@@ -28,6 +29,7 @@ class Gathering:
     start: int
     end: int
     count: int
+    most: int = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ class Steering:
             mode, period, key = self.dedup
             words.append(f"dedup={mode}:{round(period * 1000)}:{key}")
         if (found := self.gathering) is not None:
-            words.append(f"gather={found.size}:{round(found.max_delay * 1000)}:{found.start}:{found.end}:{found.count}")
+            items = f"{found.start}:{found.end}:{found.count}:{found.most}"
+            words.append(f"gather={found.size}:{round(found.max_delay * 1000)}:{items}")
         if self.after:
             words.append("after=" + ",".join(edge.to_wire() for edge in self.after))
         return " ".join(words)

@@ -19,6 +19,18 @@ SHOWN_LIMIT = 4 * 1024 * 1024
 """Bytes of a specification that are decoded where many jobs are listed."""
 
 
+class TooLong(ValueError):
+    """A text has more bytes than are decoded.
+
+    Attributes:
+        size: how many it has.
+    """
+
+    def __init__(self, what: str, size: int, limit: int) -> None:
+        super().__init__(f"{what} is {size:,} bytes long, and not more than {limit:,} are read")
+        self.size = size
+
+
 def read_json(text: bytes, what: str, limit: int = RECORD_LIMIT) -> Any:
     """Return the value that a text has.
 
@@ -28,7 +40,8 @@ def read_json(text: bytes, what: str, limit: int = RECORD_LIMIT) -> Any:
         limit: bytes that it may have; a longer one is not looked at.
 
     Raises:
-        ValueError: it is too long, or no JSON.
+        TooLong: it is too long.
+        ValueError: it is no JSON.
     """
     check_size(text, what, limit)
     return from_json(text)
@@ -38,10 +51,10 @@ def check_size(text: bytes, what: str, limit: int) -> None:
     """Refuse what is too long to be decoded.
 
     Raises:
-        ValueError: it is.
+        TooLong: it is.
     """
     if len(text) > limit:
-        raise ValueError(f"{what} is {len(text):,} bytes long, and not more than {limit:,} are read")
+        raise TooLong(what, len(text), limit)
 
 
 def read_object(text: bytes) -> dict[str, Any]:

@@ -120,13 +120,18 @@ class Where:
     root: Node | None
 
     def matches(self, job: JobInfo, now: datetime) -> bool:
-        """Tell whether a job meets the condition.
+        """Tell whether a job meets the condition; one of which that cannot be told does not.
 
         Args:
             job: the job.
             now: the time that relative times count from.
         """
-        return self.root is None or _holds(self.root, job, now)
+        return self.root is None or _holds(self.root, job, now) is True
+
+    @property
+    def looks_inside(self) -> bool:
+        """Whether it depends on what is known only of a job that was read: its arguments, for instance."""
+        return self.root is not None and _looks_inside(self.root)
 
     def only(self, field: str) -> frozenset[str] | None:
         """Return the values that a field must have one of, or None if it is not bound to some.
@@ -302,15 +307,35 @@ def _kind(field: str) -> Kind | None:
     return FIELDS.get(field)
 
 
-def _holds(node: Node, job: JobInfo, now: datetime) -> bool:
+def _looks_inside(node: Node) -> bool:
+    match node:
+        case And(parts) | Or(parts):
+            return any(map(_looks_inside, parts))
+        case Not(part):
+            return _looks_inside(part)
+        case Comparison(field):
+            return _is_inside(field)
+
+
+def _is_inside(field: str) -> bool:
+    return field in ("key", "version") or _kind(field) == "json"
+
+
+def _holds(node: Node, job: JobInfo, now: datetime) -> bool | None:
+    """Tell whether a condition holds; None if the job could not be read, and it depends on what stands there."""
     match node:
         case And(parts):
-            return all(_holds(part, job, now) for part in parts)
+            held = [_holds(part, job, now) for part in parts]
+            return False if False in held else None if None in held else True
         case Or(parts):
-            return any(_holds(part, job, now) for part in parts)
+            held = [_holds(part, job, now) for part in parts]
+            return True if True in held else None if None in held else False
         case Not(part):
-            return not _holds(part, job, now)
+            inner = _holds(part, job, now)
+            return None if inner is None else not inner
         case Comparison(field, operator, value):
+            if job.unread and _is_inside(field):
+                return None
             found = _value_of(job, field)
             if isinstance(value, Ago):
                 value = _moment(value, now)

@@ -214,7 +214,8 @@ def export(
         ClickException: the file exists, or cannot be written.
     """
     found = (
-        job
+        # One at a time, so that also those can be decoded that are too long for a list.
+        jobs.connections.read(jobs.keys(name), job)
         for name in queues_of(jobs, queue)
         for job in jobs.queue(name).find(where.text, states=states_of(where, states, STATES))
     )

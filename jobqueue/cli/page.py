@@ -31,7 +31,7 @@ def _facts(job: JobInfo) -> dict[str, str]:
         "dedup": job.dedup,
         "expires": moment_text(job.expires_at),
         "schedule": _schedule(job),
-        "arguments": "encrypted" if job.encrypted else to_json(dict(job.args)).decode(),
+        "arguments": _arguments(job),
         "a copy of": job.replay_of or "",
         "copies": ", ".join(job.replays),
         "meta": to_json(dict(job.meta)).decode() if job.meta else "",
@@ -63,6 +63,12 @@ def _print_execution(execution: Execution) -> None:
     )
     if execution.traceback:
         click.echo("\n".join(f"  {line}" for line in visible(execution.traceback).rstrip().splitlines()))
+
+
+def _arguments(job: JobInfo) -> str:
+    if job.encrypted:
+        return "encrypted"
+    return f"not shown: {job.unread}" if job.unread else to_json(dict(job.args)).decode()
 
 
 def _schedule(job: JobInfo) -> str:

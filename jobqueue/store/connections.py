@@ -30,7 +30,7 @@ class Connections:
         find: returns the server; asked once, at the first use.
         now: see ``jobqueue.store.client.Now``.
         seal: seals what is written and opens what is read; None if texts are plain.
-        read_limit: bytes of a result that are decoded.
+        read_limit: bytes of a job or a result that are decoded.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Connections:
         read_limit: int = READ_LIMIT,
     ) -> None:
         self.seal = seal
-        self._read_limit = read_limit
+        self.read_limit = read_limit
         self._find = find
         self._now = now
         self._server: Server | None = None
@@ -77,7 +77,7 @@ class Connections:
             UnreadableResult: it is too long, not signed as it should be, or cannot be decrypted.
         """
         try:
-            check_size(text, "it", self._read_limit)
+            check_size(text, "it", self.read_limit)
             return open_result(self.seal, keys.place, job_id, text)
         except Distrusted as error:
             raise UnreadableResult(f"the result of job {job_id} is refused: {error}") from None
@@ -85,8 +85,12 @@ class Connections:
             raise UnreadableResult(f"the result of job {job_id} cannot be read: {error}") from None
 
     def revealed(self, keys: QueueKeys, job: JobInfo) -> JobInfo:
-        """Return what is known of a job, decrypted as far as there are keys."""
+        """Return what is known of a job among many, decrypted as far as there are keys."""
         return revealed(self.seal, keys, job)
+
+    def read(self, keys: QueueKeys, job: JobInfo) -> JobInfo:
+        """Return the same of one job, which is decoded as far as a worker would."""
+        return revealed(self.seal, keys, job, self.read_limit)
 
     def sync_client(self) -> SyncClient:
         """Return the client for ordinary code."""

@@ -11,7 +11,7 @@ from jobqueue.job import Counts, Execution, JobState, Specification, moment
 from jobqueue.store.call import Call, run_script
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.script import script
-from jobqueue.stored import SHOWN_LIMIT, number, read_json, read_object, texts
+from jobqueue.stored import READ_LIMIT, number, read_json, read_object, texts
 
 REACH = 10_000
 """How many jobs of a line are looked at for the place of one: the server does nothing else meanwhile."""
@@ -49,9 +49,16 @@ class PendingPage(NamedTuple):
     cursor: str
 
 
-def explain(keys: QueueKeys, job_id: str) -> Call[Explanation | None]:
-    """Read why a job does not run; the reply is None if nothing is known of it."""
-    return run_script(script("explain"), keys, (job_id, REACH, NAMED), lambda reply: _explained(job_id, keys, reply))
+def explain(keys: QueueKeys, job_id: str, limit: int = READ_LIMIT) -> Call[Explanation | None]:
+    """Read why a job does not run; the reply is None if nothing is known of it.
+
+    Args:
+        keys: the queue.
+        job_id: the job.
+        limit: bytes of its specification that are decoded.
+    """
+    words = (job_id, REACH, NAMED)
+    return run_script(script("explain"), keys, words, lambda reply: _explained(job_id, keys, limit, reply))
 
 
 def pending(keys: QueueKeys, job_id: str, cursor: str = "") -> Call[PendingPage]:
@@ -93,13 +100,13 @@ class _Scene:
     elsewhere: int
 
 
-def _explained(job_id: str, keys: QueueKeys, reply: Any) -> Explanation | None:
+def _explained(job_id: str, keys: QueueKeys, limit: int, reply: Any) -> Explanation | None:
     state, now, text, active, ended, found, alive, elsewhere, *entries = reply
     scene = _Scene(keys.queue, moment(int(now)), int(active), int(ended), int(elsewhere))
     if state == b"missing" and not found:
         return None
     try:
-        specification = Specification.parse(text, SHOWN_LIMIT) if text else Specification("", {})
+        specification = Specification.parse(text, limit) if text else Specification("", {})
     except ValueError:
         specification = Specification.head(text)
     where = None if state == b"missing" else JobState(state.decode())

@@ -21,7 +21,7 @@ from jobqueue.signing import Distrusted
 from jobqueue.store.call import Call, run_command, run_script
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.script import script
-from jobqueue.stored import SHOWN_LIMIT, number, read_json, read_object, text_of, texts
+from jobqueue.stored import SHOWN_LIMIT, TooLong, check_size, number, read_json, read_object, text_of, texts
 
 Listed = Literal["waiting", "parked", "delayed", "blocked", "active", "completed", "failed", "cancelled"]
 """What can be listed: the states, and the parked among the waiting jobs."""
@@ -234,11 +234,12 @@ def _info(
     blocking: bytes = b"",
     notes: bytes = b"",
 ) -> JobInfo:
+    unread = ""
     try:
         parsed = Specification.parse(specification, SHOWN_LIMIT)
-    except ValueError:
+    except ValueError as error:
         # It is shown all the same: this is where people look when something is wrong with a job.
-        parsed = Specification.head(specification)
+        parsed, unread = Specification.head(specification), str(error)
     ending = Execution.read(outcome) if outcome else None
     worker, started, token = "", None, 0
     if active:
@@ -279,31 +280,37 @@ def _info(
         notes=tuple(_note(line) for line in lines),
         notes_dropped=int(dropped or 0),
         encrypted=parsed.task != "" and not parsed.args and is_encrypted(specification),
+        unread=unread,
     )
 
 
-def revealed(seal: Seal | None, keys: QueueKeys, job: JobInfo) -> JobInfo:
+def revealed(seal: Seal | None, keys: QueueKeys, job: JobInfo, limit: int = SHOWN_LIMIT) -> JobInfo:
     """Return what is known of a job, decrypted as far as there are keys.
 
     Args:
         seal: opens what is sealed; None if there is no key.
         keys: the queue of the job.
         job: as it was read.
+        limit: bytes of its specification that are decoded.
     """
-    if seal is None:
+    if seal is None and not (job.unread and len(job.specification) > SHOWN_LIMIT):
         return job
     ending = job.ending
-    if ending is not None and ending.outcome is OutcomeKind.COMPLETED:
+    if seal is not None and ending is not None and ending.outcome is OutcomeKind.COMPLETED:
         try:
             ending = replace(ending, result=seal.open_result(keys.place, job.id, ending.result))
         except Distrusted as error:
             ending = replace(ending, result=b"null", message=f"its result is refused: {error}")
-    if not is_sealed(job.specification):
+    sealed = is_sealed(job.specification)
+    if not sealed and not job.unread:
         return job if ending is job.ending else replace(job, ending=ending)
     try:
-        opened = Specification.parse(seal.open_job(keys.place, job.id, job.specification), SHOWN_LIMIT)
-    except ValueError:
-        return replace(job, ending=ending)
+        check_size(job.specification, "it", limit)
+        opened = _opened(seal if sealed else None, keys, job, limit)
+    except TooLong as error:
+        return replace(job, ending=ending, unread=str(error), encrypted=job.encrypted and seal is None)
+    except ValueError as error:
+        return replace(job, ending=ending, unread=job.unread and str(error))
     return replace(
         job,
         ending=ending,
@@ -315,7 +322,13 @@ def revealed(seal: Seal | None, keys: QueueKeys, job: JobInfo) -> JobInfo:
         slot=None if opened.slot is None else moment(opened.slot),
         replay_of=opened.replay_of,
         encrypted=False,
+        unread="",
     )
+
+
+def _opened(seal: Seal | None, keys: QueueKeys, job: JobInfo, limit: int) -> Specification:
+    text = job.specification if seal is None else seal.open_job(keys.place, job.id, job.specification)
+    return Specification.parse(text, limit)
 
 
 def _said(text: bytes) -> Any:

@@ -29,6 +29,30 @@ REPLY_TIMEOUT = 10.0
 """Seconds to wait for the reply to a command that does not block."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+# Options of which the value is no secret, and is shown.
+_PLAIN = {
+    "client_name",
+    "db",
+    "health_check_interval",
+    "max_connections",
+    "protocol",
+    "retry_on_timeout",
+    "sentinel_username",
+    "socket_connect_timeout",
+    "socket_keepalive",
+    "socket_timeout",
+    "ssl_ca_certs",
+    "ssl_ca_path",
+    "ssl_cert_reqs",
+    "ssl_certfile",
+    "ssl_check_hostname",
+    "ssl_ciphers",
+    "ssl_keyfile",
+    "ssl_min_version",
+    "timeout",
+    "username",
+}
+_SECRET = {"password", "sentinel_password", "ssl_password"}
 _FILES = {"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"}
 _SCHEMES = {"redis": "redis", "rediss": "rediss", "unix": "unix", "valkey": "redis", "valkeys": "rediss"}
 
@@ -215,10 +239,23 @@ def _check(url: str) -> None:
     try:
         pool.connection_class(**pool.connection_kwargs)  # it connects when it is used
     except TypeError:
-        options = urlsplit(url).query
-        # A password that should have been quoted may look like any option.
-        named = "behind the question mark" if "password" in unquote(options).lower() else f"in {options!r}"
-        raise ValueError(f"an option {named} is not known") from None
+        raise ValueError(_unknown_option(url, pool)) from None
+
+
+def _unknown_option(url: str, pool: "redis.ConnectionPool") -> str:
+    """Say which option of a URL is not known, without a value: it may be a password whose name is misspelt."""
+    for pair in urlsplit(url).query.split("&"):
+        name = unquote(pair.partition("=")[0])
+        if name in pool.connection_kwargs and name not in _SECRET:
+            try:
+                pool.connection_class(**{name: pool.connection_kwargs[name]})
+            except TypeError:
+                return f"there is no option {name!r}{suggestion(name, _PLAIN | _SECRET)}"
+            except redis.RedisError:
+                pass  # it is known
+        elif name not in _PLAIN:
+            break  # what follows may be a part of a password
+    return "an option behind the question mark is not known"
 
 
 def _is_local(host: str) -> bool:
@@ -247,11 +284,11 @@ def masked(url: str) -> str:
     path, question, query = path.partition("#")[0].partition("?")
     shown = []
     for pair in query.split("&"):
-        name, equals, value = pair.partition("=")
-        if "password" in unquote(name).lower():
+        name, equals, _ = pair.partition("=")
+        if equals and unquote(name) not in _PLAIN:
             shown.append(f"{name}=***")
-            break  # what follows may be a part of it
-        shown.append(f"{name}{equals}{value}")
+            break  # it may be a password whose name is misspelt, and what follows a part of it
+        shown.append(pair if equals or not pair else "***")
     return f"{scheme}{separator}{host}{path}{question}{'&'.join(shown)}"
 
 

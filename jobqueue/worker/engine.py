@@ -160,7 +160,8 @@ class Engine:
         self._unparker = Unparker(
             self._queues,
             known,
-            versions,
+            # The "version" of what cannot be read for its length is that length.
+            {**versions, UNREADABLE: settings.read_limit},
             worker=lambda: self._membership.id,
             free=lambda: self._slots.free,
             landed=lambda keys: self._consumers[keys.queue].landed(),

@@ -7,9 +7,10 @@ from jobqueue.errors import InvalidOption, UnknownOption
 from jobqueue.job import Counts, Specification
 from jobqueue.outcome import Parked
 from jobqueue.retry import Retry
+from jobqueue.settings import payload_to_read
 from jobqueue.signature import UnreadableArguments
 from jobqueue.signing import Distrusted
-from jobqueue.stored import check_size
+from jobqueue.stored import TooLong, check_size
 from jobqueue.task import Task
 from jobqueue.version import __version__
 from jobqueue.versions import UpcastFailed, newer
@@ -40,6 +41,9 @@ class ReadJob(NamedTuple):
 def reader(jobs: JobQueue) -> str:
     """Return what changes with whether a specification can be read at all: the library, and the keys.
 
+    It does not change with how long a specification may be: one that is too long waits for a worker that reads so much,
+    as for a later version of a task.
+
     A job that is parked because its signature is wrong is looked at again by workers that have other keys, and by no
     others: one that is genuine runs there, and one that is forged is parked again.
     """
@@ -68,6 +72,13 @@ def read_job(
         specification = Specification.parse(text, limit)
     except Distrusted as error:
         return Parked(UNREADABLE, reader(jobs), f"it is not trusted: {error}")
+    except TooLong as error:
+        # A worker that reads so much finds it, whatever its keys are; no other takes it out of parking.
+        needed = payload_to_read(error.size)
+        reason = (
+            f"its specification cannot be read: {error}; a worker with JobQueue(max_payload={needed}) or more reads it"
+        )
+        return Parked(UNREADABLE, newer(error.size), reason)
     except ValueError as error:
         return Parked(UNREADABLE, reader(jobs), f"its specification cannot be read: {error}")
     task = jobs.get(specification.task)

@@ -15,7 +15,7 @@ from jobqueue.worker.worker import Worker
 
 LISTED = {
     "id", "queue", "task", "state", "args", "meta", "created_at", "run_at", "started_at", "worker", "token", "parked",
-    "key", "counts", "ending",
+    "key", "counts", "ending", "unread",
 }  # fmt: skip
 SHOWN = LISTED | {
     "cancelling",

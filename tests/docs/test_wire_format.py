@@ -167,7 +167,7 @@ def test_every_outcome_that_is_recorded_is_in_the_table_of_records():
 
 
 def test_every_word_that_steers_a_job_is_in_the_table():
-    gathering = Gathering(size=100, max_delay=60, start=3, end=2, count=1)
+    gathering = Gathering(size=100, max_delay=60, start=3, end=2, count=1, most=4096)
     dedup = ("aggregate", 1.5, "greet:1")
     steering = Steering(5, True, "acme", 5, dedup, gathering, (Edge("mail", "j1", "fail"), Edge("load", "j2", "run")))
     sent = dict(word.split("=", 1) for word in steering.to_wire().split(" "))
@@ -179,7 +179,7 @@ def test_every_word_that_steers_a_job_is_in_the_table():
         sent[name] for name in ("priority", "lifo", "key", "expires")
     ]
     assert sent["dedup"] == "aggregate:1500:greet:1"
-    assert sent["gather"] == "100:60000:3:2:1"
+    assert sent["gather"] == "100:60000:3:2:1:4096"
     assert sent["after"] == "fail:mail/j1,run:load/j2"
     meanings = {name: set(codes(row[1])) for name, row in zip(shown, rows, strict=True)}
     assert meanings["dedup"] == {*get_args(DedupMode), "aggregate"}
@@ -227,7 +227,7 @@ def test_items_are_gathered_by_where_they_lie_in_the_specification(client, keys)
         inner = json.dumps(items, separators=(",", ":"))[1:-1]
         specification = f'{{"task":"load","args":{{"rows":[{inner}]}},"timeout":5}}'
         start = len(specification) - specification.index(inner)
-        words = f"dedup=aggregate:1000:load gather=100:60000:{start}:{start - len(inner)}:{len(items)}"
+        words = f"dedup=aggregate:1000:load gather=100:60000:{start}:{start - len(inner)}:{len(items)}:4096"
         names = [keys[name] for name in found.keys]
         job = (f"j{number}", specification, "", words)
         client.redis.execute_command("EVAL", found.text(flagged=False), len(names), *names, "", 0, "", 0, *job)

@@ -1,5 +1,7 @@
 """A job that a worker cannot run waits for one that can."""
 
+import re
+
 import pytest
 from pydantic import BaseModel
 from waiting import await_until
@@ -158,3 +160,33 @@ async def test_a_burst_takes_what_was_parked(jobs, monkeypatch):
     await Worker(newer, burst=True).arun()
     assert await handle.aresult(1) == "done"
     await newer.aclose()
+
+
+async def test_a_job_that_is_too_long_waits_for_a_worker_that_reads_so_much(jobs, monkeypatch):
+    monkeypatch.setattr("jobqueue.settings.READ_LIMIT", 1024)
+
+    def sized(most: int) -> JobQueue:
+        application = JobQueue("memory://", now=jobs.connections.now, max_payload=most)
+        application.connections._server = jobs.connections.server
+        application.task(name="length")(len_of)
+        return application
+
+    async def len_of(text: str) -> int:
+        return len(text)
+
+    producer = sized(1024 * 1024)
+    small = sized(1024)
+    handle = await producer.queue("default").aenqueue("length", {"text": "x" * 200_000})
+    broken = await producer.queue("default").aenqueue("length", {"text": "x"})
+    await producer.connections.async_client().redis.hset(producer.keys("default")["jobs"], broken.id, b"{")
+    async with worker_of(small):
+        reason = await await_until(lambda: parked(handle), "it is parked")
+        assert await await_until(lambda: parked(broken), "it is parked")
+    needed = int(re.search(r"max_payload=(\d+)", reason)[1])
+    assert 1024 < needed < 200_000
+    await Worker(sized(needed - 1), burst=True).arun()
+    assert await parked(handle), "a worker that reads less leaves it where it is"
+    await Worker(sized(needed), burst=True).arun()
+    assert await handle.aresult(1) == 200_000
+    assert await parked(broken), "what is broken for another reason does not come along"
+    await producer.aclose()

@@ -9,10 +9,11 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from security.conftest import NEW, SECRET
 from waiting import await_until
 from working import worker_of
 
-from jobqueue import Counts, Every, Execution, JobState, Schedule, UnreadableResult
+from jobqueue import Counts, Encryption, Every, Execution, JobState, Schedule, Signing, UnreadableResult
 from jobqueue.cli.main import cli
 from jobqueue.job import Specification
 from jobqueue.stored import READ_LIMIT, RECORD_LIMIT, read_json
@@ -260,3 +261,55 @@ def test_a_worker_decodes_no_more_than_the_application_allows(of):
     found = read_job(jobs, "default", "a", text, Counts())
     assert f"and not more than {limit:,} are read" in found.reason
     assert of(max_payload=100 * 1024 * 1024).settings.read_limit > 200 * 1024 * 1024
+
+
+SEALS = [{}, {"signing": Signing({"new": NEW})}, {"encryption": Encryption({"e": SECRET})}]
+
+
+@pytest.mark.parametrize("seals", SEALS)
+def test_a_long_job_is_shown_whole_alone_and_marked_where_many_are_listed(of, seals):
+    jobs = of(max_payload=8 * 1024 * 1024, **seals)
+    queue = jobs.queue("default")
+    long = queue.enqueue("work", {"n": 7, "text": "x" * 5_000_000}, meta={"who": "ada"}, key="acme")
+    short = queue.enqueue("work", {"n": 8}, meta={"who": "bob"}, key="acme")
+    info = long.info()
+    assert (info.args["n"], info.meta, info.key, info.unread) == (7, {"who": "ada"}, "acme", "")
+    listed = {job.id: job for job in queue.jobs("waiting")}
+    assert "and not more than 4,194,304 are read" in listed[long.id].unread
+    assert (listed[long.id].task, listed[long.id].args, listed[long.id].encrypted) == ("work", {}, False)
+    assert (listed[short.id].args, listed[short.id].unread) == ({"n": 8}, "")
+    for condition, found in (
+        ("args.n=7", {long.id}),
+        ("meta.who=ada", {long.id}),
+        ("key=acme", {long.id, short.id}),
+        ("args.n!=7", {short.id}),
+        ("not args.n=8", {long.id}),
+    ):
+        assert {job.id for job in queue.find(condition)} == found, condition
+    assert queue.remove_all("args.n=7") == 1
+    assert [job.id for job in queue.jobs("waiting")] == [short.id]
+
+
+def test_of_a_job_that_cannot_be_read_no_condition_holds_that_looks_into_it(of, raw, monkeypatch, real_server):
+    queue = of().queue("default")
+    job = queue.enqueue("work", {"n": 7})
+    raw.hset("{jq:default}:jobs", job.id, b'{"at":1,"task":"work","args":{"n":7,"text":"%b"}}' % (b"a" * READ_LIMIT))
+    for condition in ("args.n=7", "args.n!=7", "not args.n=7", "key!=acme"):
+        assert list(queue.find(condition)) == []
+    assert queue.remove_all("not args.n=8") == 0
+    assert [found.id for found in queue.find("task=work")] == [job.id]
+    assert "and not more than 16,777,216 are read" in job.info().unread
+    monkeypatch.setenv("JOBQUEUE_URL", real_server.url)
+    shown = CliRunner().invoke(cli, ["job", "show", job.id]).output
+    assert "not shown: it is 16," in shown
+    [listed] = json.loads(CliRunner().invoke(cli, ["job", "list", "--json"]).output)
+    assert (listed["task"], listed["args"], listed["meta"]) == ("work", None, None)
+    assert "and not more than 4,194,304 are read" in listed["unread"]
+
+
+def test_an_export_has_long_jobs_as_they_are(of, monkeypatch, real_server):
+    jobs = of(max_payload=8 * 1024 * 1024)
+    jobs.queue("default").enqueue("work", {"n": 7, "text": "x" * 5_000_000})
+    monkeypatch.setenv("JOBQUEUE_URL", real_server.url)
+    exported = json.loads(CliRunner().invoke(cli, ["job", "export"]).output)
+    assert (exported["args"]["n"], exported["unread"]) == (7, None)

@@ -18,6 +18,7 @@ from working import worker_of
 from jobqueue import (
     Aggregate,
     Configuration,
+    Counts,
     Dedup,
     Encryption,
     Every,
@@ -36,6 +37,7 @@ from jobqueue.seal import Seal
 from jobqueue.signing import Distrusted
 from jobqueue.steering import Gathering, Steering
 from jobqueue.store.schedules import Definition
+from jobqueue.worker.reading import read_job
 
 PLACE = "jq:default"
 TEXT = b'{"task":"pay","args":{"to":"ada","sum":5}}'
@@ -549,3 +551,35 @@ def test_the_debugger_refuses_what_a_worker_refuses(of, real_server, tmp_path, m
     assert "5" in runs[good.id].output
     assert runs[forged.id].exit_code != 0
     assert "it is not trusted: it is not signed" in runs[forged.id].output
+
+
+@pytest.mark.parametrize("keys", [{}, {"signing": Signing({"new": NEW})}, {"encryption": Encryption({"e": SECRET})}])
+def test_all_that_was_gathered_can_be_read_however_much_longer_its_seals_make_it(of, raw, keys, monkeypatch):
+    monkeypatch.setattr("jobqueue.settings.READ_LIMIT", 1024)
+    jobs = of(max_payload=100_000, **keys)
+
+    @jobs.task(aggregate=Aggregate("items", size=10_000, quiet=60))
+    def index(items: list[dict[str, str]]) -> None: ...
+
+    # Quotation marks and backslashes: a seal writes each of them as two.
+    calls = [[{'"\\' * 20: '"' * 40}] * count for count in (20, 100, 300, 450, 450, 5, 100, 100)]
+    handles = [index.enqueue(call) for call in calls]
+    texts = {handle.id: raw.hget(jobs.keys("default")["jobs"], handle.id) for handle in handles}
+    assert len(texts) > 2
+    read = [read_job(jobs, "default", job_id, text, Counts()) for job_id, text in texts.items()]
+    assert [item for job in read for item in job.specification.args["items"]] == [
+        item for call in calls for item in call
+    ]
+
+
+def test_what_has_gathered_sealed_calls_is_read_as_far_as_the_application_reads(of, raw):
+    jobs = of(max_payload=20 * 1024 * 1024, signing=Signing({"new": NEW}))
+
+    @jobs.task(aggregate=Aggregate("items"))
+    def index(items: list[str]) -> None: ...
+
+    handles = [index.enqueue(["x" * 9_000_000]) for _ in range(2)]
+    assert handles[0] == handles[1]
+    text = raw.hget(jobs.keys("default")["jobs"], handles[0].id)
+    found = read_job(jobs, "default", handles[0].id, text, Counts())
+    assert len(found.specification.args["items"]) == 2

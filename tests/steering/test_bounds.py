@@ -6,7 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobqueue import Aggregate, InvalidArguments, InvalidOption, JobExpired, JobState, Limits, OutcomeKind, QueueFull
+from jobqueue import (
+    Aggregate,
+    InvalidArguments,
+    InvalidOption,
+    JobExpired,
+    JobQueue,
+    JobState,
+    Limits,
+    OutcomeKind,
+    QueueFull,
+)
 from jobqueue.outcome import ErrorText, Retried
 
 
@@ -224,6 +234,34 @@ def test_enough_items_start_it_at_once_and_the_next_call_begins_anew(digest, cou
     assert worker.take() == ["bob"]
     assert gathered(full) == list(range(7))
     worker.end_all()
+
+
+def test_what_would_make_a_job_too_long_starts_it_and_begins_anew(jobs, counter):
+    small = JobQueue("memory://", max_payload=2000, now=jobs.connections.now)
+    small.connections._server = jobs.connections.server
+
+    @small.task(aggregate=Aggregate("items", size=100, quiet=10))
+    def collect(label: str, items: list[str]) -> None: ...
+
+    worker = counter()
+    part = "x" * 500
+    first = collect.enqueue("ada", [part])
+    assert [collect.enqueue("ada", [part]) for _ in range(2)] == [first, first]
+    assert worker.take() == []
+    draft = collect.using(id="another").draft("ada", [part])
+    other = small.enqueue(draft)
+    assert other.id == "another"
+    assert small.enqueue(draft) == other
+    assert worker.take() == ["ada"]
+    info = first.info()
+    assert (info.args["items"], info.state) == ([part] * 3, JobState.ACTIVE)
+    assert len(info.specification) <= 2000
+    assert collect.enqueue("ada", [part]) == other
+    worker.end_all()
+    assert worker.take() == []
+    whole = collect.enqueue("bob", ["y" * 1800])
+    assert collect.enqueue("bob", ["y" * 1800]) != whole, "each call alone is as long as a job may be"
+    assert worker.take(5) == ["bob"]
 
 
 def test_the_maximum_delay_counts_from_the_first_call(digest, counter, travel):

@@ -264,7 +264,14 @@ def test_a_rate_is_kept(jobs, ended):
         elif step[0].name == "retry_many":
             batches.append(len(step[0].args) - 1)
 
-    assert lead(jobs, change(jobs.keys("default"), "retry", parse(""), ("failed",), rate=RateLimit(50)), look) == 20
+    assert (
+        lead(
+            jobs,
+            change(jobs.keys("default"), "retry", parse(""), ("failed",), lambda job: job, rate=RateLimit(50)),
+            look,
+        )
+        == 20
+    )
     assert batches == [5, 5, 5, 5]
     assert sum(waits) == pytest.approx(0.1 * (1 + 2 + 3), abs=0.1)  # nobody has waited, so they add up
 
@@ -302,7 +309,7 @@ def test_a_job_that_has_another_state_by_now_is_left_alone(jobs, counter, note):
             if step[0].name == f"{verb}_many":
                 assert worker.take() == ["a"]
 
-        assert lead(jobs, change(worker.keys, verb, parse(""), ("waiting",)), look) == 0
+        assert lead(jobs, change(worker.keys, verb, parse(""), ("waiting",), lambda job: job), look) == 0
         assert not queue.job("a").info().cancelling
         worker.end("a", VALUE)
         assert queue.retry_all() == 1

@@ -25,6 +25,13 @@ from jobqueue.store.server import MemoryServer, RemoteServer, masked, server_at
         ("redis://there?username=ada&password=secret&db=1", "redis://there?username=ada&password=***"),
         ("redis://there?pass%77ord=secret", "redis://there?pass%77ord=***"),
         ("rediss://there?ssl_password=secret", "rediss://there?ssl_password=***"),
+        ("redis://there?passwd=secret", "redis://there?passwd=***"),
+        ("redis://there/0?db=1&pasword=sec&ret=1&db=2", "redis://there/0?db=1&pasword=***"),
+        ("redis://there?secret", "redis://there?***"),
+        (
+            "sentinel://there/jobs?sentinel_username=ada&sentinel_passwd=se",
+            "sentinel://there/jobs?sentinel_username=ada&sentinel_passwd=***",
+        ),
         ("redis://there?password=se#cret", "redis://there?password=***"),
         ("unix:///tmp/redis.sock?db=1", "unix:///tmp/redis.sock?db=1"),
         ("unix:///tmp/me@home/redis.sock", "unix:///tmp/me@home/redis.sock"),
@@ -65,6 +72,10 @@ secrets = st.builds(lambda words, between: (between.join(words) + between, words
             "unix://ada:{}@/tmp/redis.sock?db=1",
             "redis://there?password={}",
             "redis://there/0?db=1&password={}&username=ada",
+            "redis://there?passwd={}",
+            "redis://there/0?db=1&pasword={}&username=ada",
+            "rediss://there?ssl_pass={}",
+            "sentinel://there/jobs?sentinel_passwd={}",
             "rediss://there?ssl_password={}",
             "http://ada:{}@there",
             "ada:{}@there:6379",
@@ -142,7 +153,7 @@ def test_memory_is_a_server_of_its_own_each_time():
         ("redis://[::1", "Invalid IPv6 URL"),
         ("redis://localhost?socket_timeout=soon", "Invalid value for 'socket_timeout'"),
         ("redis://localhost/shop", "its database must be a number, not 'shop'"),
-        ("redis://localhost?foo=bar", "an option in 'foo=bar' is not known"),
+        ("redis://localhost?foo=bar", "there is no option 'foo'"),
         ("redis://:sec/ret@localhost", r"characters of a password such as / \? # must be written as %2F %3F %23"),
     ],
 )
@@ -158,3 +169,24 @@ def test_options_of_the_url_hold_unless_the_protocol_needs_others(connections):
     wanted = {"username": "ada", "password": "secret", "host": "there", "port": 7000, "db": 3, "client_name": "shop"}
     assert {name: settings[name] for name in wanted} == wanted
     assert (settings["protocol"], settings["decode_responses"], settings["socket_timeout"]) == (2, False, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("redis://there/0?db=1&passwd=secret", "there is no option 'passwd' (did you mean 'password'?)"),
+        ("redis://there?pasword=secret", "there is no option 'pasword' (did you mean 'password'?)"),
+        ("rediss://there?ssl_cert_req=none", "there is no option 'ssl_cert_req' (did you mean 'ssl_cert_reqs'?)"),
+        (
+            "sentinel://there/jobs?sentinel_passwd=secret",
+            "there is no option 'sentinel_passwd' (did you mean 'sentinel_password'?)",
+        ),
+        ("redis://there?passwd=&secret=1", "an option behind the question mark is not known"),
+        ("redis://there?password=se&cret=1", "an option behind the question mark is not known"),
+    ],
+)
+def test_an_option_that_is_not_known_is_named_without_its_value(url, told):
+    with pytest.raises(InvalidURL) as caught:
+        server_at(url)
+    assert told in str(caught.value)
+    assert "secret" not in str(caught.value)

@@ -307,3 +307,24 @@ def test_conditions_are_put_together_as_logic_has_it(one, other):
     assert holds(f"not ({one})") is not first
     assert holds(f"not ({one} or {other})") is holds(f"not {one} and not {other}")
     assert holds(f"({one}) or ({one}) and ({other})") is first
+
+
+@pytest.mark.parametrize(
+    ("text", "holds_of_it"),
+    [
+        ("args.n=3", False),
+        ("args.n!=3", False),
+        ("not args.n=3", False),
+        ("not key=acme", False),
+        ("version!=1", False),
+        ("not (meta.trace=t1 or task=other)", False),
+        ("task=send_mail", True),
+        ("task=send_mail or args.n=3", True),
+        ("not (task=other and args.n=3)", True),
+        ("task=send_mail and args.n=3", False),
+    ],
+)
+def test_a_job_that_could_not_be_read_meets_no_condition_on_what_was_not_read(text, holds_of_it):
+    unread = replace(JOB, args={}, meta={}, key=None, version=1, unread="it is 5,000,000 bytes long")
+    assert holds(text, unread) is holds_of_it
+    assert parse(text).looks_inside is (text != "task=send_mail")

@@ -22,18 +22,21 @@ local function deduplicate(key, id, text, steer, now)
   local begun = redis.call('HEXISTS', key.active, owner) + redis.call('HEXISTS', key.attempts, owner)
     + redis.call('HEXISTS', key.blocking, owner) > 0
 
-  local function take_over(stands, due)
+  local function starts(due)
+    if due > now then
+      delay(key, {digits(due), owner})
+    else
+      redis.call('ZREM', key.delayed, owner)
+      admit(key, {owner})
+    end
+  end
+
+  local function take_over(stands)
     if mode ~= 'aggregate' then
       redis.call('HSET', key.jobs, stands, text)
     end
     redis.call('HSET', key.dedup, '=' .. id, stands .. ' absorbed 0 ')
     redis.call('ZADD', key.throttled, digits(now + 60000), '=' .. id)
-    if due and due > now then
-      delay(key, {digits(due), stands})
-    elseif due then
-      redis.call('ZREM', key.delayed, stands)
-      admit(key, {stands})
-    end
     return stands
   end
 
@@ -42,12 +45,18 @@ local function deduplicate(key, id, text, steer, now)
   elseif mode == 'throttle' then
     return tonumber(last) > now and owner or nil
   elseif mode == 'debounce' then
-    return not begun and redis.call('ZSCORE', key.delayed, owner) and take_over(owner, now + period) or nil
+    if begun or not redis.call('ZSCORE', key.delayed, owner) then
+      return nil
+    end
+    starts(now + period)
+    return take_over(owner)
   elseif mode == 'aggregate' then
     if begun or not redis.call('ZSCORE', key.delayed, owner) then
       return nil
     end
-    return take_over(owner, gather(key, owner, text, steer, now + period, now))
+    local due, taken = gather(key, owner, text, steer, now + period, now)
+    starts(due)
+    return taken and take_over(owner) or nil
   elseif next ~= '' then
     return take_over(next)
   elseif not begun then

@@ -34,7 +34,7 @@ local function enroll(key, id, text, due, steer, waits_for, flow, now)
     elseif mode == 'debounce' then
       due = '+' .. period
     elseif mode == 'aggregate' then
-      local size, _, _, tail, count = string.match(steer.gather, '^(%d+):(%d+):(%d+):(%d+):(%d+)$')
+      local size, _, _, tail, count = string.match(steer.gather, '^(%d+):(%d+):(%d+):(%d+):(%d+):%d+$')
       redis.call('HSET', key.aggregates, id, tail .. ' ' .. count .. ' ' .. digits(now))
       due = tonumber(count) >= tonumber(size) and '' or '+' .. period
     end
