@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 import redis
-from chaos.proxy import PASS, Swallow, proxy
+from chaos.proxy import PASS, BlackHole, Swallow, proxy
 from servers import KINDS
 from waiting import await_until
 from working import worker_of
@@ -19,6 +19,7 @@ from jobqueue.store.client import AsyncClient, SyncClient
 from jobqueue.store.jobs import NewJob, add
 from jobqueue.store.keys import queue_keys
 from jobqueue.store.server import server_at
+from jobqueue.worker import listener, promoter
 
 KEEPS = ("--appendonly", "yes", "--appendfsync", "always")
 
@@ -310,6 +311,42 @@ async def test_jobs_run_once_though_one_reply_in_ten_is_lost(broken):
     info = await jobs.queue("default").ainfo()
     assert (info.counts[JobState.COMPLETED], info.counts[JobState.ACTIVE]) == (200, 0)
     await jobs.aclose()
+
+
+@pytest.mark.parametrize("who", ["the listener asks", "the promoter looks"])
+async def test_a_delayed_job_runs_though_the_connection_on_which_messages_come_is_silent(broken, monkeypatch, who):
+    if who == "the listener asks":
+        monkeypatch.setattr(promoter, "IDLE", 600)
+        monkeypatch.setattr(listener, "SILENCE", 0.2)
+        monkeypatch.setattr(listener, "ANSWER_WITHIN", 0.2)
+    else:
+        monkeypatch.setattr(promoter, "IDLE", 0.2)
+        monkeypatch.setattr(listener, "SILENCE", 600)
+    jobs = JobQueue(broken.url)
+
+    @jobs.task
+    async def work(n: int) -> int:
+        return n
+
+    # Until this one is due nothing is known to be.
+    await work.using(delay=600).aenqueue(0)
+    broken.plan = lambda command: BlackHole() if command.name == "SUBSCRIBE" and not broken.faults else PASS
+    async with worker_of(jobs, concurrency=1):
+        await await_until(lambda: broken.faults, "it listens to a connection that is silent and stays open")
+        first = await work.aenqueue(1)
+        await await_until(lambda: first.state() is JobState.COMPLETED, "it works")
+        handle = await work.using(delay=0.05).aenqueue(2)
+        await await_until(lambda: handle.state() is JobState.COMPLETED, "the delayed one has run", 5)
+
+
+async def test_an_idle_worker_asks_now_and_then_whether_messages_can_come(broken, monkeypatch):
+    monkeypatch.setattr(listener, "SILENCE", 0.05)
+    jobs, seen = JobQueue(broken.url), []
+    broken.plan = lambda command: seen.append(command.name) or PASS
+    async with worker_of(jobs, queues=["mail"]):
+        await await_until(lambda: seen.count("PING") >= 3, "it has asked")
+        # There were answers: the connection was kept.
+        assert seen.count("SUBSCRIBE") == 1
 
 
 class AlwaysKnown(set[str]):
