@@ -144,6 +144,7 @@ class Engine:
             cancelling=self._cancel,
             ordered=self._ordered,
             trouble=self._trouble,
+            failed=lambda keys, error: log.queue_failed("membership", keys.queue, error),
         )
         self._pruner = Pruner(self._queues, settings.retention, self._client, log)
         self._promoter = Promoter(self._queues, self._client, log)
@@ -386,10 +387,21 @@ class Engine:
     def _lease_held(self) -> None:
         if self._rejoining is None or self._rejoining.done():
             self._resume()
+            if self._membership.outside:
+                self._rejoining = asyncio.create_task(self._enter())
 
     def _resume(self) -> None:
         for consumer in self._consumers.values():
-            consumer.resume()
+            if consumer.keys not in self._membership.outside:
+                consumer.resume()
+
+    async def _enter(self) -> None:
+        """Try again to serve the queues in which something was wrong when the worker had lost its lease."""
+        try:
+            await self._membership.enter()
+        except ServerError as error:
+            self._log.server_trouble(error)
+        self._resume()
 
     def _lease_lost(self) -> None:
         if self._rejoining is None or self._rejoining.done():

@@ -24,5 +24,5 @@ class Promoter(Loop):
 
     async def tick(self) -> float:
         """Promote what is due, some at a time."""
-        promoted = await self._client.run_many([promote(keys) for keys in self._queues])
-        return min([IDLE, *(reply.next_due for reply in promoted if reply.next_due is not None)])
+        promoted = await self._each(self._client, self._queues, promote)
+        return min([IDLE, *(reply.next_due for _, reply in promoted if reply.next_due is not None)])
