@@ -16,6 +16,7 @@ from jobqueue.store.client import AsyncClient, SyncClient
 from jobqueue.store.health import examine_server
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.rules import declare
+from jobqueue.store.server import REPLY_TIMEOUT
 from jobqueue.store.upkeep import promote
 from jobqueue.version import __version__
 from jobqueue.worker.consumer import Consumer
@@ -115,7 +116,9 @@ class Engine:
         self._quieting: asyncio.Task[None] | None = None
 
         self._client = AsyncClient(server, patience=math.inf, now=now, trouble=self._trouble)
-        self._beat_client = SyncClient(server, patience=settings.lease / 3, now=now)
+        # A heartbeat that meets a silent connection must have time for another before the lease is over.
+        beat_timeout = min(REPLY_TIMEOUT, settings.lease / 4)
+        self._beat_client = SyncClient(server, patience=settings.lease / 3, now=now, timeout=beat_timeout)
         self._notifier = Notifier(jobs.hooks, log)
         self._slots = Slots(concurrency)
         self._runner = Runner(jobs, log=log, on_stuck=self._stuck, processes=processes)
