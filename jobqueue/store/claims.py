@@ -41,6 +41,9 @@ BESIDE_OTHERS = 5
 TOMBSTONE_SECONDS = 600
 """How long a dead worker's inbox is looked after: much longer than a BLMOVE that it may have sent can block."""
 
+TOKEN_DIGITS = 20
+"""How many digits a token has at most: one more each time that a job is given out."""
+
 LOG_LIMIT = 64 * 1024
 """Bytes that are kept of what a job logs; the oldest lines go first."""
 
@@ -326,16 +329,13 @@ def _ms(duration: float) -> int:
 
 def _pulse(reply: Any) -> Pulse:
     state, order, *cancelling = reply
-    return Pulse(bool(state), order.decode(), tuple(job_id.decode() for job_id in cancelling[::2]), state == 2)
+    return Pulse(bool(state), order.decode(errors="backslashreplace"), _ids(cancelling[::2]), state == 2)
 
 
 def _answer(reply: Any) -> Answer:
     lease, now, verdicts, vanished, *entries = reply
     jobs = tuple(
-        # An id that is no text must not keep the others from being run: it is sent back as it came.
-        Claimed(
-            job_id.decode("utf-8", "surrogateescape"), int(token), specification, Counts.parse(counts), bool(counts)
-        )
+        Claimed(_id(job_id), int(token), specification, Counts.parse(counts), bool(counts))
         for job_id, token, specification, counts in zip(*[iter(entries)] * 4, strict=True)
     )
     applied = () if verdicts == b"-" else tuple(verdict == ord("1") for verdict in verdicts)
@@ -344,7 +344,9 @@ def _answer(reply: Any) -> Answer:
 
 def _holdings(reply: Any) -> Holdings:
     cursor, *entries = reply
-    jobs = frozenset((job.decode(), int(token)) for job, token in zip(*[iter(entries)] * 2, strict=True))
+    pairs = zip(*[iter(entries)] * 2, strict=True)
+    # No token has so many digits: what has them is nobody's job.
+    jobs = frozenset((_id(job), int(token)) for job, token in pairs if len(token) <= TOKEN_DIGITS)
     return Holdings(cursor.decode(), jobs)
 
 
@@ -354,4 +356,9 @@ def _reaped(reply: Any) -> Reaped:
 
 
 def _ids(reply: Any) -> tuple[str, ...]:
-    return tuple(job_id.decode() for job_id in reply)
+    return tuple(map(_id, reply))
+
+
+def _id(text: bytes) -> str:
+    """Return an id. One that is no text must not keep others from their turn: it is sent back as it came."""
+    return text.decode("utf-8", "surrogateescape")

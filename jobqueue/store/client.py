@@ -13,12 +13,18 @@ from redis.exceptions import NoScriptError, RedisError
 from jobqueue.errors import JobQueueError, ServerError, ServerRefused, ServerUnavailable
 from jobqueue.store.call import Argument, Call
 from jobqueue.store.failures import explain
-from jobqueue.store.server import Server
+from jobqueue.store.server import REPLY_TIMEOUT, Server
 
 T = TypeVar("T")
 
 PATIENCE = 2.0
-"""Seconds for which a call is sent again while the server is unavailable, before the caller is told."""
+"""Seconds for which a call is sent again while the server is unavailable, before the caller is told.
+
+A reply is waited for longer than that. If none comes, the call is sent once more in any case: the connection may have
+died unnoticed while it was idle, and a new one work.
+"""
+
+TIMEOUTS = (redis.exceptions.TimeoutError, TimeoutError)
 
 OLDEST_SERVER = (6, 2)
 
@@ -64,10 +70,14 @@ class _Client:
                 f" {type(error).__name__}: {error}"
             ) from error
 
-    def _pause(self, error: ServerError, call: Call[Any] | None, attempt: int, deadline: float) -> float | None:
+    def _pause(
+        self, error: ServerError, call: Call[Any] | None, attempt: int, deadline: float, cause: Exception
+    ) -> float | None:
         """Return how many seconds to wait before sending again, or None if the error is to be raised."""
         if not isinstance(error, ServerUnavailable) or (call is not None and not call.repeatable):
             return None
+        if attempt == 0 and self._patience and isinstance(cause, TIMEOUTS):
+            return 0.0
         wait = random.uniform(0, min(2.0, 0.05 * 2 ** min(attempt, 10)))
         return wait if time.monotonic() + wait < deadline else None
 
@@ -82,9 +92,19 @@ class _Client:
 class SyncClient(_Client):
     """Executes calls from ordinary code. Threads may share it, and a forked process gets connections of its own."""
 
-    def __init__(self, server: Server, *, patience: float = PATIENCE, now: Now = server_time) -> None:
+    def __init__(
+        self, server: Server, *, patience: float = PATIENCE, now: Now = server_time, timeout: float = REPLY_TIMEOUT
+    ) -> None:
+        """Make a client.
+
+        Args:
+            server: the server.
+            patience: seconds for which a repeatable call is sent again.
+            now: see ``Now``.
+            timeout: seconds to wait for a reply.
+        """
         super().__init__(server, patience=patience, now=now)
-        self.redis = server.sync_connections(most=32)
+        self.redis = server.sync_connections(most=32, timeout=timeout)
 
     def run(self, call: Call[T]) -> T:
         """Execute one call.
@@ -137,7 +157,7 @@ class SyncClient(_Client):
                 return send()
             except (RedisError, OSError) as error:
                 problem = explain(error, self.server.where, calls[0].script if calls else None)
-                wait = self._pause(problem, unsafe, attempt, deadline)
+                wait = self._pause(problem, unsafe, attempt, deadline, error)
                 if wait is None:
                     raise problem from error
             # A server that was demoted stays connected: only a new connection finds the new one.
@@ -257,7 +277,7 @@ class AsyncClient(_Client):
                 replies = [await self._send(calls[0])] if alone else await self._send_many(calls)
             except (RedisError, OSError) as error:
                 problem = explain(error, self.server.where, calls[0].script if calls else None)
-                wait = self._pause(problem, unsafe, attempt, deadline)
+                wait = self._pause(problem, unsafe, attempt, deadline, error)
                 if wait is None:
                     raise problem from error
             else:

@@ -14,6 +14,9 @@ BATCH = 100
 """How many jobs one call tells."""
 
 
+VERBS = frozenset({"link", "arrive", "revive", "stop", "commit", "discard"})
+"""What messages say."""
+
 COMMIT = "-"
 """What stands in the place of a queue where a job waits for the commit of its flow, which was added in parts."""
 
@@ -33,6 +36,12 @@ class Message(NamedTuple):
     def queue(self) -> str:
         """The queue it goes to."""
         return self.text.partition(" ")[0]
+
+    @property
+    def understood(self) -> bool:
+        """Whether it is as this version writes them: others are left where they are."""
+        words = self.text.split(" ")
+        return len(words) == 5 and words[1] in VERBS
 
 
 class Relayed(NamedTuple):
@@ -104,7 +113,8 @@ def dependency_count(keys: QueueKeys, job_id: str) -> Call[int]:
 
 def _relayed(reply: Any) -> Relayed:
     more, *entries = reply
-    messages = tuple(Message(text.decode(), body) for text, body in zip(*[iter(entries)] * 2, strict=True))
+    pairs = zip(*[iter(entries)] * 2, strict=True)
+    messages = tuple(Message(text.decode("utf-8", "surrogateescape"), body) for text, body in pairs)
     return Relayed(bool(more), messages)
 
 

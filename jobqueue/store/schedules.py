@@ -423,7 +423,7 @@ def _text(value: datetime | None) -> str:
 
 
 def _names(reply: Any) -> tuple[str, ...]:
-    return tuple(name.decode() for name in reply)
+    return tuple(name.decode("utf-8", "surrogateescape") for name in reply)
 
 
 def _declared(reply: Any) -> Declared:

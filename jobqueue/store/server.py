@@ -73,17 +73,17 @@ class Server(ABC):
     tells_password = False
 
     @abstractmethod
-    def sync_connections(self, most: int) -> "redis.Redis":
-        """Return a client that waits when ``most`` connections are in use."""
-
-    @abstractmethod
-    def async_connections(self, most: int, timeout: float = REPLY_TIMEOUT) -> "redis.asyncio.Redis":
-        """Return the same for asyncio.
+    def sync_connections(self, most: int, timeout: float = REPLY_TIMEOUT) -> "redis.Redis":
+        """Return a client that waits when ``most`` connections are in use.
 
         Args:
             most: how many connections at the same time.
-            timeout: seconds to wait for a reply.
+            timeout: seconds to wait for a reply, and no longer for a connection.
         """
+
+    @abstractmethod
+    def async_connections(self, most: int, timeout: float = REPLY_TIMEOUT) -> "redis.asyncio.Redis":
+        """Return the same for asyncio."""
 
 
 class RemoteServer(Server):
@@ -104,14 +104,14 @@ class RemoteServer(Server):
             and not _is_local(options.get("host", "localhost"))
         )
 
-    def sync_connections(self, most: int) -> "redis.Redis":
+    def sync_connections(self, most: int, timeout: float = REPLY_TIMEOUT) -> "redis.Redis":
         """See ``Server``."""
         # Not from_url(): there, an option in the URL goes before what is said here.
         retry = SyncNoRetry(NoBackoff(), 0)
         settings = {
             **self._trust(),
             **parse_url(self._url),
-            **self._settings(most, REPLY_TIMEOUT),
+            **self._settings(most, timeout),
             "retry": retry,
             **self._sync,
         }
@@ -140,7 +140,7 @@ class RemoteServer(Server):
             "decode_responses": False,
             # An id that is no text goes back as it came.
             "encoding_errors": "surrogateescape",
-            "socket_connect_timeout": CONNECT_TIMEOUT,
+            "socket_connect_timeout": min(CONNECT_TIMEOUT, timeout),
             "socket_timeout": timeout,
             # How long to wait for a free connection: as long as it takes.
             "timeout": None,
@@ -181,7 +181,7 @@ class MemoryServer(Server):
         self._fakeredis = _fakeredis()
         self._data = self._fakeredis.FakeServer()
 
-    def sync_connections(self, most: int) -> "redis.Redis":
+    def sync_connections(self, most: int, timeout: float = REPLY_TIMEOUT) -> "redis.Redis":
         """See ``Server``."""
         client: redis.Redis = self._fakeredis.FakeRedis(server=self._data)
         return client

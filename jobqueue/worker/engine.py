@@ -16,6 +16,7 @@ from jobqueue.store.client import AsyncClient, SyncClient
 from jobqueue.store.health import examine_server
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.rules import declare
+from jobqueue.store.server import REPLY_TIMEOUT
 from jobqueue.store.upkeep import promote
 from jobqueue.version import __version__
 from jobqueue.worker.consumer import Consumer
@@ -115,7 +116,9 @@ class Engine:
         self._quieting: asyncio.Task[None] | None = None
 
         self._client = AsyncClient(server, patience=math.inf, now=now, trouble=self._trouble)
-        self._beat_client = SyncClient(server, patience=settings.lease / 3, now=now)
+        # A heartbeat that meets a silent connection must have time for another before the lease is over.
+        beat_timeout = min(REPLY_TIMEOUT, settings.lease / 4)
+        self._beat_client = SyncClient(server, patience=settings.lease / 3, now=now, timeout=beat_timeout)
         self._notifier = Notifier(jobs.hooks, log)
         self._slots = Slots(concurrency)
         self._runner = Runner(jobs, log=log, on_stuck=self._stuck, processes=processes)
@@ -144,6 +147,7 @@ class Engine:
             cancelling=self._cancel,
             ordered=self._ordered,
             trouble=self._trouble,
+            failed=lambda keys, error: log.queue_failed("membership", keys.queue, error),
         )
         self._pruner = Pruner(self._queues, settings.retention, self._client, log)
         self._promoter = Promoter(self._queues, self._client, log)
@@ -387,10 +391,21 @@ class Engine:
     def _lease_held(self) -> None:
         if self._rejoining is None or self._rejoining.done():
             self._resume()
+            if self._membership.outside:
+                self._rejoining = asyncio.create_task(self._enter())
 
     def _resume(self) -> None:
         for consumer in self._consumers.values():
-            consumer.resume()
+            if consumer.keys not in self._membership.outside:
+                consumer.resume()
+
+    async def _enter(self) -> None:
+        """Try again to serve the queues in which something was wrong when the worker had lost its lease."""
+        try:
+            await self._membership.enter()
+        except ServerError as error:
+            self._log.server_trouble(error)
+        self._resume()
 
     def _lease_lost(self) -> None:
         if self._rejoining is None or self._rejoining.done():

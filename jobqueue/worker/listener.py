@@ -11,15 +11,19 @@ from jobqueue.store.server import Server
 from jobqueue.worker.log import WorkerLog
 from jobqueue.worker.loop import Loop
 
-SILENCE = 5.0
-"""Seconds for which one read waits."""
+SILENCE = 4.0
+"""Seconds without a word after which the server is asked whether it is still there."""
+
+ANSWER_WITHIN = 2.0
+"""Seconds that its answer may take. A connection that has died unnoticed (half-open TCP) is noticed so."""
 
 
 class Listener(Loop):
     """One subscription for all queues of a worker.
 
     Messages make things fast, not right: one that is lost is made good by the next heartbeat, which reads what was
-    cancelled, and by the promoter's next look.
+    cancelled, and by the next look of the promoter and the others. So that they are not lost for long, a connection on
+    which nothing comes is tried.
     """
 
     name = "listener"
@@ -61,15 +65,21 @@ class Listener(Loop):
         self._missed = missed
         self._redis: Any = None
         self._messages: Any = None
+        self._asked = False
 
     async def tick(self) -> float:
-        """Read one message."""
+        """Read one message, or ask for a sign of life."""
         try:
             if self._messages is None:
                 self._redis = self._server.async_connections(most=1)
                 self._messages = self._redis.pubsub()
                 await self._messages.subscribe(*self._queues)
-            message = await self._messages.get_message(timeout=SILENCE)
+            message = await self._messages.get_message(timeout=ANSWER_WITHIN if self._asked else SILENCE)
+            if message is None:
+                if self._asked:
+                    raise TimeoutError("the connection on which messages come has gone silent")
+                await self._messages.ping()
+            self._asked = message is None
         except (RedisError, OSError) as error:
             await self._close()
             raise explain(error, self._server.where) from error
@@ -103,6 +113,7 @@ class Listener(Loop):
     async def _close(self) -> None:
         messages, connection = self._messages, self._redis
         self._messages = self._redis = None
+        self._asked = False
         if messages is not None:
             try:
                 await messages.aclose()

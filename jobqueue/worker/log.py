@@ -41,6 +41,7 @@ class WorkerLog:
         self._in_trouble = False
         self._of_parked = Restraint()
         self._of_unreadable = Restraint()
+        self._of_queues = Restraint()
         self.told_to = ""
 
     def started(self, worker: str, queues: list[str], concurrency: int, where: str, tasks: int) -> None:
@@ -254,6 +255,27 @@ class WorkerLog:
     def loop_failed(self, name: str, error: BaseException) -> None:
         """A background activity failed in a way that nobody expected."""
         self._logger.error("the %s failed and is tried again: %s", name, error, exc_info=error)
+
+    def queue_failed(self, name: str, queue: str, error: Exception) -> None:
+        """A background activity failed in one queue. Said once of each reason; the other queues have their turn."""
+        if self._of_queues.of(name, queue, str(error)) == "say":
+            what = str(error) if isinstance(error, ServerError) else f"{type(error).__name__}: {error}"
+            self._logger.error(
+                "queue %s: the %s failed there and tries again; other queues go on: %s. `jobqueue doctor` says more",
+                queue, name, what,
+            )  # fmt: skip
+
+    def not_told(self, queue: str, key: str, message: str, reason: str) -> None:
+        """A message to another queue cannot be delivered. Said once of each; it is left where it is."""
+        match self._of_queues.of(key, message, reason):
+            case "say":
+                self._logger.warning(
+                    "queue %s: a message in %s is left there, because %s: %.200r", queue, key, reason, message
+                )
+            case "sum up":
+                self._logger.warning("more messages, also in %s, are left than are named here in a minute", key)
+            case _:
+                pass
 
     def _job(self, level: int, job: JobContext, message: str, *args: Any) -> None:
         extra = {"job_id": job.id, "task": job.task, "queue": job.queue, "attempt": job.attempt}

@@ -3,10 +3,17 @@
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from jobqueue.errors import ServerError
+from jobqueue.store.call import Call
+from jobqueue.store.client import AsyncClient
+from jobqueue.store.keys import QueueKeys
+from jobqueue.worker.apart import Found, concerns_one_queue, each
 from jobqueue.worker.log import WorkerLog
+
+T = TypeVar("T")
 
 PAUSE_AFTER_ERROR = 1.0
 """Seconds to wait after a tick that failed."""
@@ -58,6 +65,25 @@ class Loop(ABC):
         if self._task is not None:
             await end(self._task)
             self._task = None
+
+    async def _each(
+        self, client: AsyncClient, queues: Sequence[QueueKeys], make: Callable[[QueueKeys], Call[T]]
+    ) -> Found[T]:
+        """Execute a call for each queue, and return the queues that replied."""
+        found, troubles = await client.follow(each(queues, make))
+        for keys, error in troubles:
+            self._log.queue_failed(self.name, keys.queue, error)
+        return found
+
+    async def _apart(self, keys: QueueKeys, work: Awaitable[T], otherwise: T) -> T:
+        """Do something for one queue, or return ``otherwise``: whatever lies there must not hold up the others."""
+        try:
+            return await work
+        except Exception as error:
+            if not concerns_one_queue(error):
+                raise
+            self._log.queue_failed(self.name, keys.queue, error)
+            return otherwise
 
     async def _run(self) -> None:
         while True:

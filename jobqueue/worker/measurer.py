@@ -41,7 +41,7 @@ class Measurer(Loop):
         self._source = new_id()
         self._number = 0
         self._tallies: dict[str, dict[str, Tally]] = {keys.queue: {} for keys in queues}
-        self._unconfirmed: Call[bool] | None = None
+        self._unconfirmed: dict[str, Call[bool]] = {}
 
     def ended(self, queue: str, task: str, kind: OutcomeKind, ran: float, waited: float | None) -> None:
         """Count an execution whose outcome was written.
@@ -64,11 +64,8 @@ class Measurer(Loop):
 
     async def tick(self) -> float:
         """Report what was counted since the last time."""
-        if self._unconfirmed is None:
-            self._take()
-        while self._unconfirmed is not None:
-            await self._client.run(self._unconfirmed)
-            self._take()
+        for queue, keys in self._queues.items():
+            await self._apart(keys, self._report(queue), None)
         return EVERY
 
     async def stop(self) -> None:
@@ -78,12 +75,18 @@ class Measurer(Loop):
             async with asyncio.timeout(LAST_WORDS):
                 await self.tick()
 
-    def _take(self) -> None:
+    async def _report(self, queue: str) -> None:
+        """Report what was counted of a queue, if anything was."""
+        while call := self._unconfirmed.get(queue) or self._take(queue):
+            self._unconfirmed[queue] = call
+            await self._client.run(call)
+            del self._unconfirmed[queue]
+
+    def _take(self, queue: str) -> Call[bool] | None:
         """Make a report of some of what was counted, if there is any."""
-        self._unconfirmed = None
-        for queue, tallies in self._tallies.items():
-            if tallies:
-                some = {task: tallies.pop(task) for task in list(tallies)[:TOGETHER]}
-                self._number += 1
-                self._unconfirmed = measure(self._queues[queue], self._source, self._number, some)
-                return
+        tallies = self._tallies[queue]
+        if not tallies:
+            return None
+        some = {task: tallies.pop(task) for task in list(tallies)[:TOGETHER]}
+        self._number += 1
+        return measure(self._queues[queue], self._source, self._number, some)

@@ -9,7 +9,7 @@ from jobqueue.worker.log import WorkerLog
 from jobqueue.worker.loop import Loop
 
 IDLE = 5.0
-"""Seconds between two looks while nothing is known to become due: a message says when that changes."""
+"""Seconds between two looks at most. A message says when something is due earlier than is known; it may be lost."""
 
 
 class Promoter(Loop):
@@ -24,5 +24,5 @@ class Promoter(Loop):
 
     async def tick(self) -> float:
         """Promote what is due, some at a time."""
-        promoted = await self._client.run_many([promote(keys) for keys in self._queues])
-        return min((reply.next_due for reply in promoted if reply.next_due is not None), default=IDLE)
+        promoted = await self._each(self._client, self._queues, promote)
+        return min([IDLE, *(reply.next_due for _, reply in promoted if reply.next_due is not None)])

@@ -37,5 +37,5 @@ class Pruner(Loop):
 
     async def tick(self) -> float:
         """Delete some of what is too old or too much."""
-        more = await self._client.run_many([prune(keys, self._retention) for keys in self._queues])
-        return 0 if any(more) else IDLE
+        pruned = await self._each(self._client, self._queues, lambda keys: prune(keys, self._retention))
+        return 0 if any(more for _, more in pruned) else IDLE

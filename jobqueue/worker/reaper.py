@@ -50,9 +50,12 @@ class Reaper(Loop):
         if missing > 0:
             return missing
         for keys in self._queues:
-            for worker in await self._client.run(dying(keys)):
-                await self._reap(keys, worker)
+            await self._apart(keys, self._reap_all(keys), None)
         return self._lease / 3 * random.uniform(0.8, 1.2)
+
+    async def _reap_all(self, keys: QueueKeys) -> None:
+        for worker in await self._client.run(dying(keys)):
+            await self._apart(keys, self._reap(keys, worker), None)
 
     async def _reap(self, keys: QueueKeys, worker: str) -> None:
         outcome = Lost("the lease of its worker ran out: the process or its host died, froze, or lost its connection")

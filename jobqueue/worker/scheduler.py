@@ -13,7 +13,7 @@ from jobqueue.store.inspect import queue_names
 from jobqueue.store.keys import QueueKeys, queue_keys, registry
 from jobqueue.store.schedules import BATCH, LATE, Definition, Due, Head, declare, due, fire, put, retire
 from jobqueue.worker.log import WorkerLog
-from jobqueue.worker.loop import Loop
+from jobqueue.worker.loop import PAUSE_AFTER_ERROR, Loop
 
 IDLE = 60.0
 """Seconds between two looks while no slot is known to come: a message says when that changes."""
@@ -80,6 +80,7 @@ class Scheduler(Loop):
         self._worker = worker
         self._client = client
         self._told_as = ""
+        self._told: set[QueueKeys] = set()
         self._tell_at = 0.0
         self._places: dict[QueueKeys, _Place] = {}
         # What cannot be fired here, by its digest, until it is read again; what was put there first is forgotten first.
@@ -91,37 +92,37 @@ class Scheduler(Loop):
         """Fire what is due."""
         clock = asyncio.get_running_loop()
         if self._told_as != (worker := self._worker()) or clock.time() >= self._tell_at:
-            await self._tell(worker)
+            for keys, definitions in self._declared.items():
+                await self._apart(keys, self._tell(keys, definitions, worker), None)
+            self._told_as = worker
             self._tell_at = clock.time() + TELL_EVERY
         wait = IDLE
         for keys in self._declared:
-            wait = min(wait, await self._fire_all(keys))
+            wait = min(wait, await self._apart(keys, self._fire_all(keys), PAUSE_AFTER_ERROR))
         return min(wait, self._tell_at - clock.time())
 
-    async def _tell(self, worker: str) -> None:
+    async def _tell(self, keys: QueueKeys, definitions: Mapping[str, Definition], worker: str) -> None:
         """Say what the code declares. The names come first: what they name is retired by nobody.
 
         What is in the server stays as the latest process to start has put it, until no other has it so any more.
         """
-        for keys, definitions in self._declared.items():
-            cursor, again = "0", set[str]() if self._told_as else set(definitions)
-            while True:
-                reply = await self._client.run(declare(keys, worker, cursor, definitions))
-                again.update(reply.stale)
-                self._retired(keys, reply.retired)
-                if (cursor := reply.cursor) == "0":
-                    break
-            for name in again:
-                await self._client.run(put(keys, name, definitions[name], "code"))
-            if definitions:
-                # A task may have been given another queue.
-                names = await self._client.run(queue_names(registry(keys.prefix)))
-                others = [queue_keys(keys.prefix, name) for name in names if name != keys.queue]
-                for other, retired in zip(
-                    others, await self._client.run_many([retire(other, definitions) for other in others]), strict=True
-                ):
+        cursor, again = "0", set[str]() if keys in self._told else set(definitions)
+        while True:
+            reply = await self._client.run(declare(keys, worker, cursor, definitions))
+            again.update(reply.stale)
+            self._retired(keys, reply.retired)
+            if (cursor := reply.cursor) == "0":
+                break
+        for name in again:
+            await self._client.run(put(keys, name, definitions[name], "code"))
+        self._told.add(keys)
+        if definitions:
+            # A task may have been given another queue.
+            names = await self._client.run(queue_names(registry(keys.prefix)))
+            others = [queue_keys(keys.prefix, name) for name in names if name != keys.queue]
+            if others:
+                for other, retired in await self._each(self._client, others, lambda keys: retire(keys, definitions)):
                     self._retired(other, retired)
-        self._told_as = worker
 
     def _retired(self, keys: QueueKeys, names: Sequence[str]) -> None:
         for name in names:

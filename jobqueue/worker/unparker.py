@@ -71,21 +71,25 @@ class Unparker(Loop):
             return AGAIN
         more = False
         for keys in self._queues:
-            free = self._free()
-            call = (
-                fetch(keys, self._worker(), free, self._known, self._versions)
-                if free
-                else unpark(keys, self._known, self._versions)
-            )
-            count = await self._client.run(call)
-            if count:
-                self._log.unparked(keys.queue, count)
-                if free:
-                    self._landed(keys)
-                    more = more or count >= free
+            more = await self._apart(keys, self._look(keys), False) or more
         if not more:
             # Not at once after a look without a free slot: what went to the line may be parked again already.
             return EVERY
         # There may be more, and these slots are soon free again: only if not, what is left goes to the line.
         self._patience_until = time.monotonic() + EVERY
         return AGAIN
+
+    async def _look(self, keys: QueueKeys) -> bool:
+        """Look into a queue; whether there may be more."""
+        free = self._free()
+        call = (
+            fetch(keys, self._worker(), free, self._known, self._versions)
+            if free
+            else unpark(keys, self._known, self._versions)
+        )
+        count = await self._client.run(call)
+        if count:
+            self._log.unparked(keys.queue, count)
+            if free:
+                self._landed(keys)
+        return bool(free) and count >= free

@@ -133,6 +133,18 @@ class Proxy:
         """Cut all connections."""
         self._loop.call_soon_threadsafe(lambda: [link.cut() for link in list(self._links)])
 
+    def silence_all(self) -> None:
+        """Let nothing through on the connections that there are now, and leave them open."""
+
+        def silence() -> None:
+            for link in self._links:
+                link.silence()
+            done.set()
+
+        done = threading.Event()
+        self._loop.call_soon_threadsafe(silence)
+        done.wait(5)
+
     def refuse(self, refusing: bool = True) -> None:
         """Cut all connections and let in no new one; or let them in again."""
         self.open = not refusing
@@ -226,6 +238,10 @@ class _Link(asyncio.Protocol):
         for transport in (self._client, self._server):
             if transport is not None:
                 transport.abort()
+
+    def silence(self) -> None:
+        """Let nothing through from now on."""
+        self._is_deaf = True
 
     async def _dial(self) -> None:
         place = self._owner.server

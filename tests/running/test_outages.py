@@ -1,6 +1,7 @@
 """The server dies, freezes, is full, or its replies get lost: nothing is lost with it, and nothing is done twice."""
 
 import asyncio
+import contextlib
 import os
 import random
 import threading
@@ -9,7 +10,7 @@ from itertools import count
 
 import pytest
 import redis
-from chaos.proxy import PASS, Swallow, proxy
+from chaos.proxy import PASS, BlackHole, Swallow, proxy
 from servers import KINDS
 from waiting import await_until
 from working import worker_of
@@ -18,7 +19,8 @@ from jobqueue import JobQueue, JobState, ServerFull, ServerUnavailable
 from jobqueue.store.client import AsyncClient, SyncClient
 from jobqueue.store.jobs import NewJob, add
 from jobqueue.store.keys import queue_keys
-from jobqueue.store.server import server_at
+from jobqueue.store.server import RemoteServer, server_at
+from jobqueue.worker import listener, promoter
 
 KEEPS = ("--appendonly", "yes", "--appendfsync", "always")
 
@@ -310,6 +312,112 @@ async def test_jobs_run_once_though_one_reply_in_ten_is_lost(broken):
     info = await jobs.queue("default").ainfo()
     assert (info.counts[JobState.COMPLETED], info.counts[JobState.ACTIVE]) == (200, 0)
     await jobs.aclose()
+
+
+@pytest.mark.parametrize("who", ["the listener asks", "the promoter looks"])
+async def test_a_delayed_job_runs_though_the_connection_on_which_messages_come_is_silent(broken, monkeypatch, who):
+    if who == "the listener asks":
+        monkeypatch.setattr(promoter, "IDLE", 600)
+        monkeypatch.setattr(listener, "SILENCE", 0.2)
+        monkeypatch.setattr(listener, "ANSWER_WITHIN", 0.2)
+    else:
+        monkeypatch.setattr(promoter, "IDLE", 0.2)
+        monkeypatch.setattr(listener, "SILENCE", 600)
+    jobs = JobQueue(broken.url)
+
+    @jobs.task
+    async def work(n: int) -> int:
+        return n
+
+    # Until this one is due nothing is known to be.
+    await work.using(delay=600).aenqueue(0)
+    broken.plan = lambda command: BlackHole() if command.name == "SUBSCRIBE" and not broken.faults else PASS
+    async with worker_of(jobs, concurrency=1):
+        await await_until(lambda: broken.faults, "it listens to a connection that is silent and stays open")
+        first = await work.aenqueue(1)
+        await await_until(lambda: first.state() is JobState.COMPLETED, "it works")
+        handle = await work.using(delay=0.05).aenqueue(2)
+        await await_until(lambda: handle.state() is JobState.COMPLETED, "the delayed one has run", 5)
+
+
+async def test_an_idle_worker_asks_now_and_then_whether_messages_can_come(broken, monkeypatch):
+    monkeypatch.setattr(listener, "SILENCE", 0.05)
+    jobs, seen = JobQueue(broken.url), []
+    broken.plan = lambda command: seen.append(command.name) or PASS
+    async with worker_of(jobs, queues=["mail"]):
+        await await_until(lambda: seen.count("PING") >= 3, "it has asked")
+        # There were answers: the connection was kept.
+        assert seen.count("SUBSCRIBE") == 1
+
+
+class Hasty(RemoteServer):
+    """A server of which a reply is not waited for that long."""
+
+    def sync_connections(self, most, timeout=1.0):
+        return super().sync_connections(most, min(timeout, 1.0))
+
+    def async_connections(self, most, timeout=1.0):
+        return super().async_connections(most, min(timeout, 1.0))
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_producer_whose_idle_connections_have_died_unnoticed_makes_a_new_one(broken, asynchronous):
+    server = Hasty(broken.url)
+    # Its patience is over before it knows that no reply will come.
+    client = (AsyncClient if asynchronous else SyncClient)(server, patience=0.1)
+    calls = [add(queue_keys("jq", "mail"), [NewJob(name, b'{"task":"greet","args":{}}')]) for name in ("a", "b")]
+
+    async def run(call):
+        if asynchronous:
+            return await client.run(call)
+        return await asyncio.to_thread(client.run, call)
+
+    # The proxy learns what the scripts are called.
+    with contextlib.closing(JobQueue(broken.url)) as jobs:
+        jobs.queue("other").enqueue("greet")
+    try:
+        await asyncio.gather(*(run(calls[0]) for _ in range(5)))
+        broken.silence_all()
+        assert not (await run(calls[1])).existed
+    finally:
+        closing = client.close()
+        if closing is not None:
+            await closing
+
+
+async def test_a_heartbeat_into_a_silent_connection_does_not_cost_the_lease(broken, mortal, caplog):
+    ran, end = [], asyncio.Event()
+
+    def application(url):
+        jobs = JobQueue(url, lease=3.0)
+
+        @jobs.task
+        async def work(n: int) -> int:
+            ran.append(n)
+            await end.wait()
+            return n
+
+        return jobs
+
+    one, other = application(broken.url), application(mortal.url)
+    beats = []
+
+    def plan(command):
+        if command.name != "heartbeat":
+            return PASS
+        beats.append(command.number)
+        return BlackHole() if len(beats) == 1 else PASS
+
+    broken.plan = plan
+    async with worker_of(one):
+        handle = await other.queue("default").aenqueue("work", {"n": 1})
+        await await_until(lambda: ran, "it has begun")
+        async with worker_of(other):
+            await await_until(lambda: len(beats) >= 3, "the heart beats again")
+            end.set()
+            assert await handle.aresult(10) == 1
+    assert ran == [1]
+    assert "was taken for dead" not in caplog.text
 
 
 class AlwaysKnown(set[str]):

@@ -1,4 +1,4 @@
-"""A worker at a queue full of hostile values: ``python poisoned.py URL payloads|everything``.
+"""A worker at a queue full of hostile values: ``python poisoned.py URL payloads|everything|types``.
 
 It prints what the interpreter was asked to do because of them, and what became of the jobs. It is a program of its own,
 because what listens to the interpreter cannot be taken away again.
@@ -17,7 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import redis.asyncio
 from security.hostile import NAMES, TEXTS, specifications
 
-from jobqueue import JobQueue, JobQueueError, Retry
+from jobqueue import JobQueue, JobQueueError, JobState, Retry
+from jobqueue.store.claims import claim, register
 from jobqueue.store.keys import KEYS, QueueKeys
 from jobqueue.store.script import script, script_names
 from jobqueue.worker import Worker
@@ -29,6 +30,14 @@ WATCHED = (
 
 armed = False
 heard: list[str] = []
+said: list[str] = []
+
+
+class Ear(logging.Handler):
+    """Keeps what the worker logs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said.append(record.getMessage())
 
 
 def listen(event: str, arguments: tuple[Any, ...]) -> None:
@@ -37,7 +46,11 @@ def listen(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def application(url: str) -> JobQueue:
-    jobs = JobQueue(url)
+    jobs = JobQueue(url, lease=1.5)
+
+    @jobs.task(name="hang")
+    async def hang() -> None:
+        await asyncio.Event().wait()
 
     @jobs.task(name="add", retry=Retry(attempts=2, backoff=0))
     async def add(x: int, y: int) -> int:
@@ -91,6 +104,60 @@ async def push_everything(connection: Any, keys: QueueKeys) -> None:
                         await connection.xadd(key, {value or b"-": value})
                     case "channel":
                         await connection.publish(key, b"cancel " + value)
+
+
+async def push_types(connection: Any, keys: QueueKeys) -> None:
+    """Make every key of the queue one of another type."""
+    for name, (kind, _) in KEYS.items():
+        if kind != "channel":
+            await connection.set(keys[name], "x")
+
+
+async def serve(jobs: JobQueue, connection: Any, dead: str) -> dict[str, bool]:
+    """Tell what a worker does for the queue beside the hostile one."""
+    good, keys, served = jobs.queue("other"), jobs.keys("other"), {}
+
+    async def do(what: str, condition: Any) -> None:
+        served[what] = await until(condition, 8)
+
+    def is_in(handle: Any, state: JobState) -> Any:
+        async def condition() -> bool:
+            return await handle.astate() is state
+
+        return condition
+
+    async def living() -> set[bytes]:
+        return {name for name, end in await connection.zrange(keys["workers"], 0, -1, withscores=True) if end > 1}
+
+    # Nothing is said on the channel of the queue: what is not heard is found with the next heartbeat.
+    hanging = await good.aenqueue("hang", {})
+    await until(is_in(hanging, JobState.ACTIVE), 8)
+    await connection.hset(keys["cancelling"], hanging.id, b'"enough"')
+    await do("cancels", is_in(hanging, JobState.CANCELLED))
+    await connection.zadd(keys["workers"], {dead: 1})
+    await do("reaps", is_in(good.job("held"), JobState.COMPLETED))
+    await do("promotes", is_in(await good.aenqueue("add", {"x": 1, "y": 1}, delay=0.2), JobState.COMPLETED))
+    first = await good.aenqueue("add", {"x": 1, "y": 1})
+    second = await jobs.queue("third").aenqueue("add", {"x": 1, "y": 1}, after=[first])
+    await do("relays", is_in(second, JobState.COMPLETED))
+    # One that the worker has given up meanwhile may be among them.
+    old = await living()
+    await connection.zrem(keys["workers"], *old)
+    await connection.hdel(keys["worker_info"], *old)
+
+    async def has_returned() -> bool:
+        return bool(await living() - old)
+
+    await do("returns", has_returned)
+    await do("works", is_in(await good.aenqueue("add", {"x": 1, "y": 1}), JobState.COMPLETED))
+    for new in await living() - old:
+        await connection.hset(keys["orders"], new, "quiet")
+
+    async def obeys() -> bool:
+        return any("told to quiet" in line for line in said)
+
+    await do("obeys", obeys)
+    return served
 
 
 async def look(jobs: JobQueue, queue: str, ids: list[str]) -> list[str]:
@@ -150,7 +217,13 @@ async def main(url: str, what: str) -> None:
     keys, good = jobs.keys("mail"), jobs.queue("other")
     mail = jobs.queue("mail")
     report: dict[str, Any] = {}
-    async with Worker(jobs, queues=["mail", "other"], concurrency=20, shutdown_timeout=1):
+    logging.getLogger("jobqueue.worker").addHandler(Ear())
+    # A worker that has died, or will have when its lease is over.
+    dead = "dead.1.dead"
+    await good.aenqueue("add", {"x": 1, "y": 1}, id="held")
+    await jobs.connections.arun(register(jobs.keys("other"), dead, 600, {}))
+    await jobs.connections.arun(claim(jobs.keys("other"), dead, 1, 1))
+    async with Worker(jobs, queues=["mail", "other", "third"], concurrency=20, shutdown_timeout=1):
         # What is loaded at the first time is loaded now.
         for queue in (mail, good):
             failing = [await queue.aenqueue("fail", {}) for _ in range(2)]
@@ -178,14 +251,16 @@ async def main(url: str, what: str) -> None:
             report["parked"] = await connection.hlen(keys["parked"])
             names = [name.decode() for name in await connection.hkeys(keys["jobs"]) if name.isalnum()][::40]
         else:
-            await push_everything(connection, keys)
+            await connection.delete(*[keys[name] for name, (kind, _) in KEYS.items() if kind != "channel"])
+            await (push_types if what == "types" else push_everything)(connection, keys)
             names = ["victim"]
-            await asyncio.sleep(0.3)
         elsewhere = [await good.aenqueue("add", {"x": n, "y": 1}) for n in range(5)]
         report["elsewhere"] = [await job.aresult(timeout=10) for job in elsewhere]
         report["wrong"] = await look(jobs, "mail", names)
+        if what != "payloads":
+            report["served"] = await serve(jobs, connection, dead)
         armed = False
-        if what == "everything":
+        if what != "payloads":
             await connection.delete(*[keys[name] for name, (kind, _) in KEYS.items() if kind != "channel"])
             await connection.delete(keys.inbox("somebody"))
     report["heard"] = sorted(set(heard))

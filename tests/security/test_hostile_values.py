@@ -313,3 +313,53 @@ def test_an_export_has_long_jobs_as_they_are(of, monkeypatch, real_server):
     monkeypatch.setenv("JOBQUEUE_URL", real_server.url)
     exported = json.loads(CliRunner().invoke(cli, ["job", "export"]).output)
     assert (exported["args"]["n"], exported["unread"]) == (7, None)
+
+
+MESSAGES = (
+    b"no such queue arrive x y z", b"{} arrive x b/y run", b"a/b! arrive x b/y run", b"\xff\xfe arrive x b/y run",
+    b"c explode x b/y run", b"c arrive", b"wrong", b"", b"wrong-type arrive x b/y run", b"\xff",
+)  # fmt: skip
+
+
+async def test_messages_that_nobody_can_carry_are_left_and_hold_nothing_up(of, raw, caplog):
+    jobs = of()
+
+    @jobs.task(queue="a")
+    async def first(n: int) -> int:
+        return n
+
+    @jobs.task(queue="c")
+    async def second(n: int) -> int:
+        return n
+
+    # More than are picked at a time, in the queue that has others to tell.
+    hostile = {*MESSAGES, *(b"wrong %d" % n for n in range(250))}
+    raw.hset(jobs.keys("a")["outgoing"], mapping=dict.fromkeys(hostile, b"x"))
+    raw.set(jobs.keys("wrong-type")["outbox"], "x")
+    raw.set(jobs.keys("wrong-type")["blocking"], "x")
+    async with worker_of(jobs, queues=["a", "c"]):
+        handles = [await second.using(after=[await first.aenqueue(n)]).aenqueue(n) for n in range(20)]
+        assert await jobs.aresults(handles, 15) == list(range(20))
+    assert set(raw.hkeys(jobs.keys("a")["outgoing"])) == hostile
+    said = [record.getMessage() for record in caplog.records if "is left there" in record.getMessage()]
+    assert "a message in {jq:a}:outgoing is left there" in said[0]
+    assert len(said) == len(set(said)) <= 100
+
+
+async def test_what_an_active_job_is_called_does_not_keep_others_from_being_given_back(of, raw):
+    jobs = of()
+
+    @jobs.task
+    async def echo(text: str) -> str:
+        return text
+
+    keys = jobs.keys("default")
+    async with worker_of(jobs) as worker:
+        assert await (await echo.aenqueue("a")).aresult(10) == "a"
+        [name] = raw.zrange(keys["workers"], 0, -1)
+        raw.hset(keys["active"], b"\xff\xfe", b"7 1763700000000 " + name)
+        raw.hset(keys["active"], b"long", b"9" * 5_000 + b" 1763700000000 " + name)
+        # As after a failover that has lost the latest writes: what it holds is compared.
+        worker._engine._consumers["default"].server_forgot()
+        assert await (await echo.aenqueue("b")).aresult(10) == "b"
+        await await_until(lambda: not raw.hexists(keys["active"], b"\xff\xfe"), "it has been given back")

@@ -70,11 +70,14 @@ def test_payloads_are_parked_or_fail_and_cause_nothing(real_server: RunningServe
     assert report["wrong"] == []
 
 
-def test_hostile_values_in_every_key_cause_nothing_and_other_queues_go_on(real_server: RunningServer):
-    report = poisoned(real_server, "everything")
+@pytest.mark.parametrize("what", ["everything", "types"])
+def test_hostile_values_in_every_key_cause_nothing_and_other_queues_go_on(real_server: RunningServer, what):
+    report = poisoned(real_server, what)
     assert [event for event in report["heard"] if not HARMLESS.fullmatch(event)] == []
     assert report["elsewhere"] == [1, 2, 3, 4, 5]
     assert report["wrong"] == []
+    assert set(report["served"]) == {"cancels", "reaps", "promotes", "relays", "returns", "works", "obeys"}
+    assert [what for what, done in report["served"].items() if not done] == []
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def half_open(terms: Terms) -> Found:
     with Arena(terms.seed) as arena:
         arena.start_worker("-p", 2, "-c", 5)
         arena.working(2)
-        arena.on_commands(0.15, BlackHole(), Deafen(), names={"BLMOVE"})
+        arena.on_commands(0.15, BlackHole(), Deafen(), names={"BLMOVE", "SUBSCRIBE", "PING"})
         arena.produce(terms.jobs(3_000), only_work, at_once=3, rate=100)
         return end(arena)
 
