@@ -3,6 +3,7 @@
 import pytest
 from audit import read_keyspace
 from chaos.ledger import Ledger, digest, read
+from chaos.soak import Sample, grown
 from chaos.verdict import Allowance, judge
 
 from jobqueue import JobQueue
@@ -302,3 +303,19 @@ def test_a_line_that_is_no_event_is_refused(tmp_path):
     (tmp_path / "ledger").write_text("accepted main\n")
     with pytest.raises(ValueError, match="not a line"):
         read(tmp_path / "ledger")
+
+
+def test_what_grows_in_a_soak_is_found():
+    def samples(**growth):
+        flat = {"memory": 100_000_000, "files": 40, "threads": 20, "keys": 60, "stored": 3_000_000}
+        return [
+            Sample(at * 5.0, **{name: value + at * growth.get(name, 0) + at % 3 for name, value in flat.items()})
+            for at in range(360)
+        ]
+
+    assert grown(samples()) == []
+    # One for each of the nemesis' acts, or a hundred bytes for each job.
+    for name, each in {"memory": 100 * 1100, "files": 1, "threads": 1, "keys": 1, "stored": 100 * 1100}.items():
+        [text] = grown(samples(**{name: each}))
+        assert "in the second half" in text
+    assert "too few" in grown(samples()[:10])[0]
