@@ -43,7 +43,7 @@ def enqueue_replies(terms: Terms) -> Found:
         )
         for _ in range(3):
             arena.produce(terms.jobs(4_000), mixed, at_once=5)
-        # What is lost is sent again, four times in ten times out of ten thousand in vain.
+        # What is lost is sent again, a few times: about one call in a hundred is lost each time, and raises.
         return end(arena, allowance=Allowance(least_accepted=0.95))
 
 
