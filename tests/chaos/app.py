@@ -93,8 +93,9 @@ async def whole(n: int) -> int:
 
 
 @jobs.task(queue="keyed")
-async def in_turn(n: int) -> int:
+async def in_turn(n: int, ms: float = 0) -> int:
     """One of the jobs of a key, of which one runs at a time."""
+    await asyncio.sleep(ms / 1000)
     return n
 
 

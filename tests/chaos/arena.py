@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -27,6 +29,9 @@ from jobqueue import Draft, Flow, JobQueue, JobQueueError, NotDurable, ServerErr
 from jobqueue.store.keys import queue_keys
 
 PREFIX = "chaos"
+KEYED = "keyed"
+"""The queue in which the jobs of a key run one at a time: see ``chaos.app``."""
+
 LEASE = 2.0
 TESTS = Path(__file__).parents[1]
 
@@ -69,7 +74,9 @@ def mixed(jobs: JobQueue, rng: random.Random, n: int) -> Draft[Any] | Flow[Any]:
     if draw < 0.91:
         return job(jobs, rng, "work", n, priority=rng.randrange(1, 5))
     if draw < 0.97:
-        return job(jobs, rng, "in_turn", n, queue="keyed", key=f"tenant{rng.randrange(20)}")
+        # Few keys, and jobs that take some time: side by side, or in another order, they would soon be seen.
+        arguments = {"n": n, "ms": rng.choice([0, 3, 9])}
+        return job(jobs, rng, "in_turn", n, queue=KEYED, key=f"tenant{rng.randrange(5)}", args=arguments)
     return a_flow(jobs, rng, n)
 
 
@@ -78,6 +85,11 @@ def a_flow(jobs: JobQueue, rng: random.Random, n: int, parts: int = 4) -> Flow[A
     kinds = [("part", "other"), ("work", "main")]
     waited_for = [job(jobs, rng, kinds[k % 2][0], k, queue=kinds[k % 2][1]) for k in range(parts)]
     return Flow(job(jobs, rng, "whole", n), after=waited_for)
+
+
+def key_of(draft: Draft[Any]) -> str:
+    """Return the key of a job; nothing if it has none."""
+    return (draft.steering.key if draft.steering else None) or ""
 
 
 def usual() -> Kind:
@@ -134,7 +146,8 @@ class Arena:
         self.environment = environment or {}
         self.workers: list[subprocess.Popen[bytes]] = []
         self.faults = 0
-        self.in_order: list[list[Name]] = []
+        self._in_order: defaultdict[tuple[int, str], list[Name]] = defaultdict(list)
+        self._in_turn: defaultdict[str, set[Name]] = defaultdict(set)
         self._numbers = itertools.count()
         self._threads: list[threading.Thread] = []
         self._stop = threading.Event()
@@ -310,12 +323,18 @@ class Arena:
         return self._write_down(drafts, lambda: jobs.enqueue_flow(flow))
 
     def _write_down(self, drafts: Sequence[Draft[Any]], enqueue: Callable[[], object]) -> bool:
+        keyed = {(KEYED, str(draft.id)): key for draft in drafts if draft.queue == KEYED and (key := key_of(draft))}
+        for name, key in keyed.items():
+            self._in_turn[key].add(name)
         try:
             enqueue()
         except (ServerError, NotDurable, UnknownDependency):  # the last one if the server has lost a part of a flow
             self.ledger.write_all(("unknown", draft.queue, draft.id) for draft in drafts)
             return False
         self.ledger.write_all(("accepted", draft.queue, draft.id) for draft in drafts)
+        # Between producers there is no order. One that raised is in none: nobody knows when it came, if it did.
+        for name, key in keyed.items():
+            self._in_order[threading.get_ident(), key].append(name)
         return True
 
     # -- faults
@@ -404,7 +423,10 @@ class Arena:
             self.end_worker(worker)
         if self._errors:
             raise self._errors[0]
-        verdict = judge(read(self.ledger_path), self.spaces(), allowance or Allowance(in_order=self.in_order))
+        keyed = replace(
+            allowance or Allowance(), in_order=list(self._in_order.values()), in_turn=list(self._in_turn.values())
+        )
+        verdict = judge(read(self.ledger_path), self.spaces(), keyed)
         verdict.leaked += self.left_over()
         return verdict
 

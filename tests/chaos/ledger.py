@@ -6,18 +6,22 @@ processes of a machine share, and that goes on while a process stands still::
     accepted QUEUE ID TIME             enqueueing has returned
     unknown QUEUE ID TIME              enqueueing has raised: the job may be there, or not
     start QUEUE ID TOKEN PID TIME      an execution has begun
-    end QUEUE ID TOKEN PID HOW TIME    it has returned, raised or been cancelled
+    end QUEUE ID TOKEN PID HOW TIME    it has raised or been cancelled
+    end QUEUE ID TOKEN PID returned RESULT TIME    it has returned; the digest of its result may be missing
     killed PID TIME                    a process was killed, or stopped for good
     fault NAME TIME                    something was done to the system
     healed NAME TIME                   it was undone
 """
 
+import hashlib
+import json
 import os
 import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 class Ledger:
@@ -50,6 +54,12 @@ def now() -> int:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
+def digest(result: Any) -> str:
+    """Return a short text that is the same for the same result, a JSON value."""
+    text = json.dumps(result, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
 @dataclass(slots=True)
 class Run:
     """One execution of a job.
@@ -60,6 +70,7 @@ class Run:
         started: when, in nanoseconds.
         ended: when; None if it never did.
         how: how it ended: ``returned``, ``raised``, ``cancelled``; empty if it never did.
+        result: the digest of what it returned; empty if it did not, or nobody has written it down.
     """
 
     token: int
@@ -67,6 +78,7 @@ class Run:
     started: int
     ended: int | None = None
     how: str = ""
+    result: str = ""
 
 
 Name = tuple[str, str]
@@ -114,9 +126,9 @@ def read(path: Path) -> Account:
                     open_runs[queue, job, token, pid] = run
                     account.runs[queue, job].append(run)
                     account.signs.append(int(at))
-                case ["end", queue, job, token, pid, how, at]:
+                case ["end", queue, job, token, pid, how, *result, at]:
                     run = open_runs.pop((queue, job, token, pid))
-                    run.ended, run.how = int(at), how
+                    run.ended, run.how, run.result = int(at), how, "".join(result)
                     account.signs.append(int(at))
                 case ["killed", pid, at]:
                     account.killed[int(pid)] = int(at)

@@ -17,6 +17,7 @@ def as_text(row: Row) -> str:
     found = row.verdict
     counts = [
         f"{found.jobs:,} jobs",
+        f"{found.refused:,} refused",
         f"{row.faults:,} faults",
         f"lost {len(found.lost)}",
         f"illegal overlaps {len(found.overlaps)}",
@@ -53,7 +54,7 @@ def as_markdown(rows: Sequence[Row], seed: int) -> str:
         "# A run of all faults",
         "",
         "Written by the run itself. What the columns mean: docs/faults.md. The jobs in `forgotten`",
-        "are those that a server has lost which was to lose some: F13e, F14, F14f, F22.",
+        "are those that a server has lost which was to lose some: F13e, F14, F14f, F15, F16m, F16n, F22.",
         "",
         (
             f"`make chaos SEED={seed}`: {platform.system()} {platform.machine()}, Python {platform.python_version()},"
@@ -63,20 +64,21 @@ def as_markdown(rows: Sequence[Row], seed: int) -> str:
         summary(rows, seed) + ".",
         "",
         (
-            "| | what was done | jobs | faults | lost | illegal overlaps | stuck | leaked | repeats | quarantined"
-            " | forgotten | recovery | |"
+            "| | what was done | jobs | refused | faults | lost | illegal overlaps | stuck | leaked | repeats"
+            " | quarantined | forgotten | recovery | |"
         ),
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|",
     ]
     for row in rows:
         found = row.verdict
         if row.skipped:
-            lines.append(f"| {row.number} | {row.title} | | | | | | | | | | | not run: {row.skipped} |")
+            lines.append(f"| {row.number} | {row.title} | | | | | | | | | | | | not run: {row.skipped} |")
             continue
         bad = len(found.wrong) + bool(row.error)
         notes = "; ".join(filter(None, [row.notes, f"{bad} otherwise wrong" if bad else ""]))
         counts = [
             f"{found.jobs:,}",
+            f"{found.refused:,}",
             f"{row.faults:,}",
             *(str(len(each)) for each in (found.lost, found.overlaps, found.stuck, found.leaked)),
             f"{found.repeats:,}",

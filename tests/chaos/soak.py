@@ -21,6 +21,23 @@ from chaos.faults.connections import ERRORS
 from chaos.proxy import CutBefore, CutReply, Delay, Inject, Swallow
 from chaos.verdict import Allowance
 
+GROWTH = {
+    "memory of its own (MB)": (8.0, 0.05),
+    "open files and connections": (4.0, 0.1),
+    "threads": (2.0, 0.1),
+    "keys in the server": (10.0, 0.1),
+    "data in the server (MB)": (4.0, 0.2),
+}
+"""By how much each may be more at the end than at half time: a number, and a share of what it was.
+
+A leak grows with the commands and faults, of which the second half has as many as the first: of half an hour, 180,000
+jobs and hundreds of faults. A connection, thread or key for each fault, or 100 bytes for each job, is more than this.
+What remains is noise: the allocator keeps pages, connections are replaced, kept jobs differ in length.
+"""
+
+ENOUGH = 5.0
+"""Minutes from which on growth is judged: before, caches and what is kept of ended jobs are still being filled."""
+
 LEASE = 30.0
 """The default, in seconds, like all timings here."""
 
@@ -94,6 +111,8 @@ def main(seed: int, minutes: float, report: str | None) -> None:
             shutil.copytree(arena.folder, kept, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock"))
             click.echo(f"the ledger and the logs of the workers are in {kept}")
         text = _report(samples, verdict.jobs, arena.faults, seed, minutes)
+        if minutes >= ENOUGH:
+            verdict.leaked += grown(samples)
     click.echo(text)
     for problem in verdict.problems[:20]:
         click.echo(f"! {problem}")
@@ -158,9 +177,39 @@ def _sample(processes: list[psutil.Process], connection: "redis.Redis", at: floa
     )
 
 
+def second_half(samples: list[Sample]) -> list[Sample]:
+    """Return what was seen when all that is filled once was full."""
+    return samples[len(samples) // 2 :]
+
+
+def figures(samples: list[Sample]) -> dict[str, list[float]]:
+    """Return what was seen, by its name in the report."""
+    return {
+        "memory of its own (MB)": [sample.memory / 1e6 for sample in samples],
+        "open files and connections": [float(sample.files) for sample in samples],
+        "threads": [float(sample.threads) for sample in samples],
+        "keys in the server": [float(sample.keys) for sample in samples],
+        "data in the server (MB)": [sample.stored / 1e6 for sample in samples],
+    }
+
+
+def grown(samples: list[Sample]) -> list[str]:
+    """Return what has grown in the second half by more than noise: by its slope, not by single moments."""
+    half = second_half(samples)
+    if len(half) < 10:
+        return [f"{len(half)} samples of the second half are too few to judge by"]
+    found = []
+    for name, values in figures(half).items():
+        at = [sample.at for sample in half]
+        growth = statistics.linear_regression(at, values).slope * (at[-1] - at[0])
+        number, share = GROWTH[name]
+        most = number + share * statistics.median(values[:10])
+        if growth > most:
+            found.append(f"{name}: {growth:+.1f} in the second half, where {most:.1f} is noise")
+    return found
+
+
 def _report(samples: list[Sample], jobs: int, faults: int, seed: int, minutes: float) -> str:
-    half = samples[len(samples) // 2 :]
-    hours = [sample.at / 3600 for sample in half]
     lines = [
         "# Half an hour of a worker's life",
         "",
@@ -171,14 +220,9 @@ def _report(samples: list[Sample], jobs: int, faults: int, seed: int, minutes: f
         "| of the worker, and of the server | at half time | at the end | slope of the second half, per hour |",
         "|---|--:|--:|--:|",
     ]
-    figures = [
-        ("memory of its own (MB)", [sample.memory / 1e6 for sample in half]),
-        ("open files and connections", [float(sample.files) for sample in half]),
-        ("threads", [float(sample.threads) for sample in half]),
-        ("keys in the server", [float(sample.keys) for sample in half]),
-        ("data in the server (MB)", [sample.stored / 1e6 for sample in half]),
-    ]
-    for name, values in figures:
+    half = second_half(samples)
+    hours = [sample.at / 3600 for sample in half]
+    for name, values in figures(half).items():
         slope = statistics.linear_regression(hours, values).slope
         first, last = (statistics.median(part) for part in (values[:10], values[-10:]))
         lines.append(f"| {name} | {first:.1f} | {last:.1f} | {slope:+.1f} |")

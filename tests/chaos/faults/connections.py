@@ -6,6 +6,7 @@ import redis
 from chaos.arena import Arena, mixed, only_work
 from chaos.proxy import BlackHole, CutBefore, CutReply, Deafen, Delay, Inject, Swallow
 from chaos.scenario import Found, Terms, end, scenario
+from chaos.verdict import Allowance
 
 ERRORS = (
     "LOADING Redis is loading the dataset in memory",
@@ -42,7 +43,8 @@ def enqueue_replies(terms: Terms) -> Found:
         )
         for _ in range(3):
             arena.produce(terms.jobs(4_000), mixed, at_once=5)
-        return end(arena)
+        # What is lost is sent again, a few times: about one call in a hundred is lost each time, and raises.
+        return end(arena, allowance=Allowance(least_accepted=0.95))
 
 
 @scenario("F5", "the replies to settlements are lost")
@@ -73,7 +75,7 @@ def errors(terms: Terms) -> Found:
         arena.on_commands(0.1, *map(Inject, ERRORS))
         for _ in range(2):
             arena.produce(terms.jobs(10_000), mixed, at_once=10)
-        return end(arena)
+        return end(arena, allowance=Allowance(least_accepted=0.9))
 
 
 @scenario("F20", "the server forgets all scripts every 20 ms")
@@ -89,7 +91,7 @@ def forgotten_scripts(terms: Terms) -> Found:
         arena.nemesis(flush, 0.02)
         for _ in range(2):
             arena.produce(terms.jobs(20_000), mixed)
-        return end(arena)
+        return end(arena, allowance=Allowance(seen=False))
 
 
 @scenario("F23", "connections are killed, more than a hundred each second, of workers and of 50 producers")

@@ -39,13 +39,22 @@ def schedulers(terms: Terms) -> Found:
         arena.nemesis(kill, 1.0)
         arena.pause(seconds)
         verdict, faults, _ = end(arena)
-        slots = [slot for queue, slot in read(arena.ledger_path).runs if queue == "slots"]
-        fired = sorted(datetime.fromisoformat(slot.partition(":")[2]) for slot in slots)
-        apart = {(later - earlier).total_seconds() for earlier, later in pairwise(fired)}
+        fired = slots_of(arena)
         # A slot is a job with an id of its own, so none fired twice; those that were missed are made up for.
-        if apart != {1.0} or len(fired) < seconds:
-            verdict.wrong.append(f"{len(fired)} slots fired in {seconds} s, {sorted(apart)} s apart")
+        if gaps(fired) != {1.0} or len(fired) < seconds:
+            verdict.wrong.append(f"{len(fired)} slots fired in {seconds} s, {sorted(gaps(fired))} s apart")
         return verdict, faults, f"{len(fired)} slots in a row, one a second"
+
+
+def slots_of(arena: Arena) -> list[datetime]:
+    """Return the slots of the schedule whose jobs were run."""
+    slots = [slot for queue, slot in read(arena.ledger_path).runs if queue == "slots"]
+    return sorted(datetime.fromisoformat(slot.partition(":")[2]) for slot in slots)
+
+
+def gaps(fired: list[datetime]) -> set[float]:
+    """Return how many seconds are between a slot and the next."""
+    return {(later - earlier).total_seconds() for earlier, later in pairwise(fired)}
 
 
 @scenario("F28", "100,000 jobs are drained by a command that is killed and started again")
@@ -149,7 +158,7 @@ def two_versions(terms: Terms) -> Found:
     known = subprocess.run(["git", "cat-file", "-e", f"{OLD}^{{commit}}"], cwd=root, capture_output=True, check=False)
     if shutil.which("git") is None or known.returncode:
         raise Skipped(f"the history with the version before ({OLD}) is not here")
-    with Arena(terms.seed) as arena:
+    with Arena(terms.seed, environment={"CHAOS_SCHEDULE": "1"}) as arena:
         old = arena.folder / "old"
         old.mkdir()
         archive = subprocess.run(["git", "archive", OLD, "jobqueue"], cwd=root, capture_output=True, check=True).stdout
@@ -166,4 +175,8 @@ def two_versions(terms: Terms) -> Found:
         command = [sys.executable, str(script), arena.proxy.url, str(arena.ledger_path), str(terms.jobs(5_000))]
         producer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
         assert producer.returncode == 0, producer.stderr
-        return end(arena, "both versions have run jobs")
+        verdict, faults, _ = end(arena)
+        fired = slots_of(arena)
+        if not fired or gaps(fired) - {1.0}:
+            verdict.wrong.append(f"{len(fired)} slots fired, {sorted(gaps(fired))} s apart")
+        return verdict, faults, f"both versions have run jobs, and {len(fired)} slots of a schedule"

@@ -221,6 +221,9 @@ def crash_all(arena: Arena, count: int, *, always: bool) -> None:
 def add(total: Verdict, verdict: Verdict, where: str) -> None:
     """Add what was found to what was found before."""
     total.jobs += verdict.jobs
+    total.accepted += verdict.accepted
+    total.refused += verdict.refused
+    total.forgotten += verdict.forgotten
     total.repeats += verdict.repeats
     total.quarantined += verdict.quarantined
     total.recovery = max(total.recovery, verdict.recovery)
