@@ -10,7 +10,7 @@ from itertools import count
 
 import pytest
 import redis
-from chaos.proxy import PASS, BlackHole, Swallow, proxy
+from chaos.proxy import PASS, BlackHole, CutBefore, Swallow, Then, proxy
 from servers import KINDS
 from waiting import await_until
 from working import worker_of
@@ -312,6 +312,42 @@ async def test_jobs_run_once_though_one_reply_in_ten_is_lost(broken):
     info = await jobs.queue("default").ainfo()
     assert (info.counts[JobState.COMPLETED], info.counts[JobState.ACTIVE]) == (200, 0)
     await jobs.aclose()
+
+
+async def test_a_job_is_run_whose_claim_was_answered_into_an_outage_longer_than_the_lease(broken, mortal):
+    jobs, direct = JobQueue(broken.url, lease=1), JobQueue(mortal.url)
+    away = threading.Event()
+
+    @jobs.task
+    async def work(n: int) -> int:
+        return n
+
+    def plan(command):
+        if away.is_set():
+            return CutBefore()
+        return Then(away.set) if command.name == "claim" else PASS
+
+    def the_claim_first(command):
+        if command.name == "claim":
+            away.clear()
+        # A heartbeat that overtook it would renew the lease.
+        return CutBefore() if command.name == "heartbeat" and away.is_set() else PASS
+
+    def lease_is_over():
+        seconds, micro = client.time()
+        [(_, until)] = client.zrange("{jq:default}:workers", 0, -1, withscores=True)
+        return until < seconds * 1000 + micro // 1000
+
+    client = direct.connections.sync_client().redis
+    async with worker_of(jobs):
+        await await_until(lambda: direct.queue("default").info().workers, "it has registered")
+        broken.plan = plan
+        handle = direct.queue("default").enqueue("work", {"n": 4})
+        await await_until(lambda: away.is_set() and lease_is_over(), "the lease is over", 20)
+        assert direct.queue("default").info().counts[JobState.ACTIVE] == 1
+        broken.plan = the_claim_first
+        assert await handle.aresult(20) == 4
+    await direct.aclose()
 
 
 @pytest.mark.parametrize("who", ["the listener asks", "the promoter looks"])

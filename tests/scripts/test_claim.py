@@ -1,10 +1,11 @@
 """claim.lua: jobs go to workers that live, each to one, with a token that grows."""
 
-from desk import START
+from desk import LEASE, START
 
 from jobqueue.job import Counts
+from jobqueue.outcome import Completed, Interrupted
 from jobqueue.store import control
-from jobqueue.store.claims import register
+from jobqueue.store.claims import Settlement, heartbeat, reap, register
 from jobqueue.store.jobs import cancel, remove
 
 STORED = b'{"at":1763700000000,"task":"greet","args":{}}'
@@ -78,6 +79,24 @@ def test_a_worker_without_a_lease_gets_nothing(desk, enqueue, keyspace, client, 
     assert client.run(register(keys, "w2", 30, {}))
     worker.worker = "never-registered"
     assert not worker.claim().lease
+
+
+def test_an_answer_that_was_lost_is_repeated_when_the_lease_is_over(desk, enqueue, keyspace, client, keys, travel):
+    """Else the jobs would be active under a worker that lives and does not know of them, for as long as it lives."""
+    enqueue("a", "b")
+    worker = desk()
+    lost = worker.claim(1)
+    travel.by(LEASE + 1)
+    before = keyspace().present
+    again = worker.again(1)
+    assert (again.lease, again.jobs, again.forgotten) == (False, lost.jobs, False)
+    assert keyspace().present == before
+    assert client.run(heartbeat(keys, worker.worker, LEASE)).live
+    assert worker.settle(Settlement(lost.jobs[0].id, lost.jobs[0].token, Completed(b"1"))).applied == (True,)
+    # When somebody else has taken them back, there is nothing to repeat.
+    lost = worker.claim(1)
+    client.run(reap(keys, worker.worker, Interrupted("x"), force=True))
+    assert worker.again(1).jobs == ()
 
 
 def test_what_landed_in_the_inbox_is_taken_first(desk, enqueue, client, keys, keyspace):

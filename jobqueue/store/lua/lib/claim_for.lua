@@ -21,7 +21,8 @@ local function claim_for(key, worker, request, n, verdicts, before, forgotten, n
   elseif forgotten then
     reply[1] = 2
   end
-  if reply[1] ~= 1 then
+  -- What was given out before is told again, with or without a lease: it is nobody else's yet.
+  if reply[1] ~= 1 and not before then
     bell(key, micro)
     emit(key, now, worker)
     return reply
