@@ -19,7 +19,7 @@ from typing import Any, Self
 import psutil
 import redis
 from audit import Keyspace, read_keyspace
-from chaos.ledger import Ledger, Name, read
+from chaos.ledger import Ledger, Name, now, read
 from chaos.proxy import PASS, Action, Command, Proxy
 from chaos.verdict import SURE, Allowance, Verdict, judge
 from servers import KINDS, Kind, RunningServer, running
@@ -326,12 +326,13 @@ class Arena:
         keyed = {(KEYED, str(draft.id)): key for draft in drafts if draft.queue == KEYED and (key := key_of(draft))}
         for name, key in keyed.items():
             self._in_turn[key].add(name)
+        began = now()
         try:
             enqueue()
         except (ServerError, NotDurable, UnknownDependency):  # the last one if the server has lost a part of a flow
             self.ledger.write_all(("unknown", draft.queue, draft.id) for draft in drafts)
             return False
-        self.ledger.write_all(("accepted", draft.queue, draft.id) for draft in drafts)
+        self.ledger.write_all(("accepted", draft.queue, draft.id, began) for draft in drafts)
         # Between producers there is no order. One that raised is in none: nobody knows when it came, if it did.
         for name, key in keyed.items():
             self._in_order[threading.get_ident(), key].append(name)

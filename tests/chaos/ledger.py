@@ -3,7 +3,7 @@
 One line for each event, its words separated by spaces, its last word the time in nanoseconds of the clock that all
 processes of a machine share, and that goes on while a process stands still::
 
-    accepted QUEUE ID TIME             enqueueing has returned
+    accepted QUEUE ID BEGAN TIME       enqueueing has returned; when it was begun may be missing
     unknown QUEUE ID TIME              enqueueing has raised: the job may be there, or not
     start QUEUE ID TOKEN PID TIME      an execution has begun
     end QUEUE ID TOKEN PID HOW TIME    it has raised or been cancelled
@@ -91,6 +91,7 @@ class Account:
 
     Attributes:
         accepted: the jobs that were promised, and when.
+        begun: when the call that enqueued them was begun: in one of several steps, a part may be written that early.
         unknown: those that may be there or not.
         runs: the executions of each job, in the order in which they began.
         killed: when processes were killed, in nanoseconds.
@@ -101,6 +102,7 @@ class Account:
     """
 
     accepted: dict[Name, int] = field(default_factory=dict)
+    begun: dict[Name, int] = field(default_factory=dict)
     unknown: set[Name] = field(default_factory=set)
     runs: dict[Name, list[Run]] = field(default_factory=lambda: defaultdict(list))
     killed: dict[int, int] = field(default_factory=dict)
@@ -117,8 +119,9 @@ def read(path: Path) -> Account:
     with path.open() as file:
         for line in file:
             match line.split():
-                case ["accepted", queue, job, at]:
+                case ["accepted", queue, job, *began, at] if len(began) <= 1:
                     account.accepted[queue, job] = int(at)
+                    account.begun[queue, job] = int("".join(began) or at)
                 case ["unknown", queue, job, _]:
                     account.unknown.add((queue, job))
                 case ["start", queue, job, token, pid, at]:

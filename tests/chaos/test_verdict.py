@@ -68,6 +68,9 @@ def test_a_job_that_was_accepted_and_is_gone_is_lost(story):
         (9 * SECOND, "e", True),
         (3 * SECOND, "e", True),
         (SECOND, "sure-e", True),
+        # A flow over two queues takes several steps: a part may have been written before.
+        (f"{SECOND} {9 * SECOND}", "e", False),
+        (f"{3 * SECOND} {9 * SECOND}", "e", True),
     ):
         verdict = story(lambda lines: [*lines, f"accepted main {job} {at}", f"fault power {2 * SECOND}"], forgetful=1)  # noqa: B023
         assert bool(verdict.lost) == lost

@@ -125,11 +125,11 @@ class Allowance:
     seen: bool = True
     others: tuple[str, ...] = ("tick:",)
 
-    def forgets(self, account: Account, accepted: int) -> bool:
-        """Return whether the server may have lost a job that was accepted at a time."""
+    def forgets(self, account: Account, begun: int, accepted: int) -> bool:
+        """Return whether the server may have lost a job whose enqueue took from one time to another."""
         if not self.forgetful:
             return False
-        return any(struck - self.forgetful * 1e9 <= accepted <= struck for struck in account.struck)
+        return any(struck - self.forgetful * 1e9 <= accepted and begun <= struck for struck in account.struck)
 
     def forgets_run(self, account: Account, started: int) -> bool:
         """Return whether the server may have lost what it knew of an execution that began at a time."""
@@ -175,7 +175,7 @@ def _judge_missing(verdict: Verdict, account: Account, found: set[Name], allowan
         if allowance.pruned and returned:
             continue
         sure = name[1].startswith(SURE) and name in account.accepted
-        if not sure and allowance.forgets(account, at):
+        if not sure and allowance.forgets(account, account.begun.get(name, at), at):
             verdict.forgotten += 1
             verdict.unrun += not returned
         else:
@@ -231,7 +231,7 @@ def _judge_queue(
         lost = lost_tokens[name] = {each.token for each in history if each.outcome is OutcomeKind.LOST}
         state = ended.get(job)
         accepted = account.accepted.get(name)
-        may_be_gone = accepted is None or allowance.forgets(account, accepted)
+        may_be_gone = accepted is None or allowance.forgets(account, account.begun[name], accepted)
         if state is None and job in staged and may_be_gone:
             # Of a flow that was never completed, or whose completion the server has lost: its time will be over.
             verdict.forgotten += accepted is not None
