@@ -146,7 +146,7 @@ def heartbeat(keys: QueueKeys, worker: str, lease: float, answered: int = 0) -> 
         keys: the queue.
         worker: the id of the worker.
         lease: seconds for which it is taken to be alive from now on.
-        answered: the last request on this queue that the worker was answered while it had a lease; 0 for none.
+        answered: the last request on this queue that the worker was answered; 0 for none.
     """
     return run_script(script("heartbeat"), keys, (worker, _ms(lease), answered), _pulse)
 
@@ -175,8 +175,8 @@ def claim(keys: QueueKeys, worker: str, request: int, n: int, answered: int = 0)
         request: a number that the worker raises with each claim or settle on this queue. The same number again gets
             the same answer, which may have been lost on its way.
         n: how many jobs the worker can start at once.
-        answered: the last request that was answered while the worker had a lease. If the server does not know of it, it
-            has lost its latest writes; with 0 it is not asked.
+        answered: the last request that was answered. If the server does not know of it, it has lost its latest writes;
+            with 0 it is not asked.
     """
     return run_script(script("claim"), keys, (worker, str(request), n, answered), _answer, worker=worker)
 

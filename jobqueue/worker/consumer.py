@@ -260,7 +260,8 @@ class Consumer:
                 self._log.superseded(running.context, settlement.outcome)
         if answer.forgotten:
             self._differs = True
-        elif answer.lease:
+        else:
+            # Also without a lease: what was settled is settled, unless the server loses it.
             self._answered = (worker, self._request)
         if answer.vanished:
             self._log.vanished(self.keys.queue, answer.vanished)

@@ -1,6 +1,6 @@
 """register.lua, heartbeat.lua, dying.lua: who is alive."""
 
-from desk import START
+from desk import LEASE, START
 
 from jobqueue.outcome import Completed, Interrupted, Lost
 from jobqueue.store.claims import Settlement, claim, dying, heartbeat, holdings, reap, register, settle
@@ -57,6 +57,25 @@ def test_a_server_that_has_forgotten_an_answer_says_so_and_gives_out_nothing(cli
     settled = client.run(settle(keys, "w1", 3, 2, [Settlement(first.id, first.token, Interrupted("lost"))]))
     assert (settled.applied, len(settled.jobs), settled.forgotten) == ((True,), 2, False)
     assert not client.run(heartbeat(keys, "w1", 30, 3)).forgotten
+
+
+def test_what_was_settled_without_a_lease_counts_as_answered(client, keys, desk, enqueue, travel):
+    enqueue("a")
+    worker = desk()
+    [job] = worker.claim(1).jobs
+    before = {name: client.redis.hgetall(keys[name]) for name in ("claims", "active")}
+    travel.by(LEASE + 1)
+    settled = worker.settle(Settlement(job.id, job.token, Completed(b"1")))
+    assert (settled.lease, settled.applied) == (False, (True,))
+    assert worker.settle_again(Settlement(job.id, job.token, Completed(b"1"))) == settled
+    pulse = client.run(heartbeat(keys, worker.worker, LEASE, worker.request))
+    assert (pulse.live, pulse.forgotten) == (True, False)
+    # The one that was promoted instead has never heard of it.
+    for name, values in before.items():
+        client.redis.delete(keys[name])
+        client.redis.hset(keys[name], mapping=values)
+    assert client.run(heartbeat(keys, worker.worker, LEASE, worker.request)).forgotten
+    assert client.run(claim(keys, worker.worker, worker.request + 1, 1, worker.request)).forgotten
 
 
 def test_the_holdings_of_a_worker_come_some_at_a_time(client, keys, desk, enqueue):

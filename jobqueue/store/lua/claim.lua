@@ -3,7 +3,7 @@
 @arg worker str
 @arg request str a number that the worker raises with each call; sent again, it gets the same answer
 @arg n int
-@arg answered int the last request that was answered while the worker had a lease; 0 if what the server knows is to count
+@arg answered int the last request that was answered; 0 if what the server knows is to count
 @flags allow-oom
 @repeat safe
 @returns see lib/claim_for.lua ]]

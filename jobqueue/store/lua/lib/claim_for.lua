@@ -16,13 +16,18 @@ out until the worker has compared what it holds with what the server knows.
 --@include emit
 local function claim_for(key, worker, request, n, verdicts, before, forgotten, now, micro)
   local reply = {1, digits(now), verdicts, 0}
-  if tonumber(redis.call('ZSCORE', key.workers, worker) or 0) <= now then
+  local lease = redis.call('ZSCORE', key.workers, worker)
+  if tonumber(lease or 0) <= now then
     reply[1] = 0
   elseif forgotten then
     reply[1] = 2
   end
   -- What was given out before is told again, with or without a lease: it is nobody else's yet.
   if reply[1] ~= 1 and not before then
+    if lease and not forgotten then
+      -- What was settled here counts as answered: a server that does not know of it has lost it.
+      redis.call('HSET', key.claims, worker, table.concat({request, verdicts, '0'}, ' '))
+    end
     bell(key, micro)
     emit(key, now, worker)
     return reply
