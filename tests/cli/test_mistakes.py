@@ -23,7 +23,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], int, list[str]]] = {
     "mistyped scheme": (("status", "-u", "rediss//localhost"), 2, ["rediss"]),
     "bad database": (("status", "-u", "redis://localhost:x"), 2, ["redis://localhost:x"]),
     "database that is a name": (("status", "-u", "redis://localhost/shop"), 2, ["redis://localhost/shop", "number"]),
-    "unknown option of a URL": (("status", "-u", "redis://localhost?foo=bar"), 2, ["foo=bar", "not known"]),
+    "unknown option of a URL": (("status", "-u", "redis://localhost?foo=bar"), 2, ["'foo'", "no option", "foo=***"]),
     "bad prefix": (("status", "--prefix", "a b"), 2, ["'a b'", "characters"]),
     "unknown state": (("job", "list", "-s", "faild"), 2, ["'faild'", "'failed'"]),
     "no limit": (("job", "list", "-n", "0"), 2, ["--limit", "0", "1<=x<=1000000"]),
