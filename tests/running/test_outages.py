@@ -333,21 +333,52 @@ async def test_a_job_is_run_whose_claim_was_answered_into_an_outage_longer_than_
         # A heartbeat that overtook it would renew the lease.
         return CutBefore() if command.name == "heartbeat" and away.is_set() else PASS
 
-    def lease_is_over():
-        seconds, micro = client.time()
-        [(_, until)] = client.zrange("{jq:default}:workers", 0, -1, withscores=True)
-        return until < seconds * 1000 + micro // 1000
-
-    client = direct.connections.sync_client().redis
     async with worker_of(jobs):
         await await_until(lambda: direct.queue("default").info().workers, "it has registered")
         broken.plan = plan
         handle = direct.queue("default").enqueue("work", {"n": 4})
-        await await_until(lambda: away.is_set() and lease_is_over(), "the lease is over", 20)
+        await await_until(lambda: away.is_set() and lease_is_over(direct), "the lease is over", 20)
         assert direct.queue("default").info().counts[JobState.ACTIVE] == 1
         broken.plan = the_claim_first
         assert await handle.aresult(20) == 4
     await direct.aclose()
+
+
+async def test_what_was_settled_without_a_lease_and_then_forgotten_runs_again(broken, mortal):
+    """As with a primary that was cut off: it takes outcomes of which its successor never hears."""
+    jobs, direct = JobQueue(broken.url, lease=1), JobQueue(mortal.url)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    @jobs.task
+    async def work(n: int) -> int:
+        begun.set()
+        await go_on.wait()
+        return n
+
+    async with worker_of(jobs):
+        handle = direct.queue("default").enqueue("work", {"n": 4})
+        await begun.wait()
+        [log] = mortal.socket.parent.glob("appendonlydir/*.incr.aof")
+        size = log.stat().st_size
+        broken.plan = lambda command: CutBefore() if command.name == "heartbeat" else PASS
+        await await_until(lambda: lease_is_over(direct), "the lease is over", 20)
+        go_on.set()
+        assert await handle.aresult(20) == 4
+        await asyncio.to_thread(mortal.kill)
+        os.truncate(log, size)
+        await asyncio.to_thread(mortal.start)
+        assert handle.state() is JobState.ACTIVE
+        broken.plan = lambda command: PASS
+        assert await handle.aresult(20) == 4
+    await direct.aclose()
+
+
+def lease_is_over(jobs):
+    """Tell whether the lease of the one worker has run out."""
+    client = jobs.connections.sync_client().redis
+    seconds, micro = client.time()
+    [(_, until)] = client.zrange("{jq:default}:workers", 0, -1, withscores=True)
+    return until < seconds * 1000 + micro // 1000
 
 
 @pytest.mark.parametrize("who", ["the listener asks", "the promoter looks"])
