@@ -52,7 +52,7 @@ class Screen:
                 (signal.SIGHUP, self._ended),
             ):
                 self._handlers[number] = signal.signal(number, handler)
-        except BaseException:
+        except BaseException:  # whatever it is, the terminal must be as it was
             self._end()
             raise
         return self

@@ -61,7 +61,7 @@ class EmbeddedServer:
             self.url = url_of(self._socket)
             with _exclusively(self._folder / "starting"):
                 self._ensure()
-        except BaseException:
+        except BaseException:  # whatever it is, nobody uses the server then
             os.close(self._users)
             raise
 
@@ -75,7 +75,7 @@ class EmbeddedServer:
         self._users = -1
         deadline = time.monotonic() + STOP_TIMEOUT
         while not self._left() and time.monotonic() < deadline:
-            time.sleep(0.01)
+            time.sleep(0.01)  # there is nothing else to wait on: a lock is given back
 
     def __enter__(self) -> Self:
         return self

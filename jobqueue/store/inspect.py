@@ -295,25 +295,24 @@ def revealed(seal: Seal | None, keys: QueueKeys, job: JobInfo, limit: int = SHOW
     """
     if seal is None and not (job.unread and len(job.specification) > SHOWN_LIMIT):
         return job
-    ending = job.ending
-    if seal is not None and ending is not None and ending.outcome is OutcomeKind.COMPLETED:
-        try:
-            ending = replace(ending, result=seal.open_result(keys.place, job.id, ending.result))
-        except Distrusted as error:
-            ending = replace(ending, result=b"null", message=f"its result is refused: {error}")
+    if seal is not None:
+        job = _with_its_result(seal, keys, job)
     sealed = is_sealed(job.specification)
     if not sealed and not job.unread:
-        return job if ending is job.ending else replace(job, ending=ending)
+        return job
     try:
         check_size(job.specification, "it", limit)
-        opened = _opened(seal if sealed else None, keys, job, limit)
+        text = job.specification
+        if seal is not None and sealed:
+            text = seal.open_job(keys.place, job.id, text)
+        opened = Specification.parse(text, limit)
     except TooLong as error:
-        return replace(job, ending=ending, unread=str(error), encrypted=job.encrypted and seal is None)
+        return replace(job, unread=str(error), encrypted=job.encrypted and seal is None)
     except ValueError as error:
-        return replace(job, ending=ending, unread=job.unread and str(error))
+        # What is plain text and only not genuine has been read, and is shown as it stands.
+        return replace(job, unread=str(error)) if job.unread else job
     return replace(
         job,
-        ending=ending,
         args=opened.args,
         meta=opened.meta,
         key=opened.key,
@@ -326,9 +325,15 @@ def revealed(seal: Seal | None, keys: QueueKeys, job: JobInfo, limit: int = SHOW
     )
 
 
-def _opened(seal: Seal | None, keys: QueueKeys, job: JobInfo, limit: int) -> Specification:
-    text = job.specification if seal is None else seal.open_job(keys.place, job.id, job.specification)
-    return Specification.parse(text, limit)
+def _with_its_result(seal: Seal, keys: QueueKeys, job: JobInfo) -> JobInfo:
+    ending = job.ending
+    if ending is None or ending.outcome is not OutcomeKind.COMPLETED:
+        return job
+    try:
+        ending = replace(ending, result=seal.open_result(keys.place, job.id, ending.result))
+    except Distrusted as error:
+        ending = replace(ending, result=b"null", message=f"its result is refused: {error}")
+    return replace(job, ending=ending)
 
 
 def _said(text: bytes) -> Any:

@@ -79,7 +79,7 @@ class Loop(ABC):
         """Do something for one queue, or return ``otherwise``: whatever lies there must not hold up the others."""
         try:
             return await work
-        except Exception as error:
+        except Exception as error:  # what lies in a queue may have been written by anybody, and break anything
             if not concerns_one_queue(error):
                 raise
             self._log.queue_failed(self.name, keys.queue, error)

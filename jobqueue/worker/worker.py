@@ -126,7 +126,7 @@ class Worker:
     async def __aenter__(self) -> Self:
         try:
             await self._start()
-        except BaseException:
+        except BaseException:  # a cancellation, too: without a start there is no __aexit__
             await self._end()
             raise
         return self

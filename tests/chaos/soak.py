@@ -97,7 +97,7 @@ def main(seed: int, minutes: float, report: str | None) -> None:
         samples, began = [], time.monotonic()
         with redis.Redis.from_url(arena.server.url) as connection:
             while time.monotonic() - began < minutes * 60:
-                time.sleep(EVERY)
+                time.sleep(EVERY)  # between two samples, whatever happens
                 try:
                     samples.append(_sample(processes, connection, time.monotonic() - began))
                 except redis.RedisError:

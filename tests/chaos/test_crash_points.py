@@ -41,4 +41,4 @@ def test_every_command_may_be_the_last_one(real_server, way, capsys):
     assert len(results) - len(missed) >= 34
     assert len(missed) <= 3
     with capsys.disabled():
-        print(f"\n{len(results) - len(missed)} crash points: {way}")  # noqa: T201
+        print(f"\n{len(results) - len(missed)} crash points: {way}")  # noqa: T201  it is asked for how many there are

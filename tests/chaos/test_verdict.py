@@ -72,7 +72,7 @@ def test_a_job_that_was_accepted_and_is_gone_is_lost(story):
         (f"{SECOND} {9 * SECOND}", "e", False),
         (f"{3 * SECOND} {9 * SECOND}", "e", True),
     ):
-        verdict = story(lambda lines: [*lines, f"accepted main {job} {at}", f"fault power {2 * SECOND}"], forgetful=1)  # noqa: B023
+        verdict = story(lambda lines: [*lines, f"accepted main {job} {at}", f"fault power {2 * SECOND}"], forgetful=1)  # noqa: B023  called at once
         assert bool(verdict.lost) == lost
         assert verdict.forgotten == (not lost)
 

@@ -20,7 +20,7 @@ def witness(ledger: Ledger) -> Middleware:
             result = await call_next()
             how = ("returned", digest(result))
             return result
-        except Exception:
+        except Exception:  # a job may raise anything; it is passed on
             how = ("raised",)
             raise
         finally:

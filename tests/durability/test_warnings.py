@@ -157,7 +157,7 @@ async def test_a_worker_goes_on_when_keys_are_deleted_under_it(configured, caplo
                 go_on.clear()
             # Nothing goes round and round: there are fewer scripts than in an ordinary second.
             before = scripts(client)
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.5)  # that nothing happens cannot be waited for
             assert scripts(client) - before < 50
             go_on.set()
             # What is left of jobs in pieces is found and repaired; then all that there is ends.

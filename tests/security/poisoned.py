@@ -170,7 +170,7 @@ async def look(jobs: JobQueue, queue: str, ids: list[str]) -> list[str]:
         except JobQueueError as error:
             if "\n" in str(error) and what != "result":
                 wrong.append(f"{what}: more than one line: {error}")
-        except Exception as error:
+        except Exception as error:  # any that is not ours is what is looked for
             wrong.append(f"{what}: {type(error).__name__}: {error}")
 
     async def exhaust(iterator: Any) -> None:

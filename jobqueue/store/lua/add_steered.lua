@@ -2,7 +2,8 @@
 What steers a job is a text of words: `priority=5`, `lifo=1`, `key=acme`, `expires=+5000` (or a time, as for due),
 `dedup=MODE:MILLISECONDS:KEY` with the mode until_done, throttle, debounce, keep_last or aggregate,
 `gather=SIZE:MILLISECONDS:FROM:TAIL:COUNT:MOST` for aggregate (how many bytes before the end of the specification its items
-begin and end, how many they are, and how many bytes a job that gathers may have), `after=POLICY:QUEUE/ID,...` with the policy fail, run, ignore or cancel.
+begin and end, how many they are, and how many bytes a job that gathers may have), `after=POLICY:QUEUE/ID,...` with the
+policy fail, run, ignore or cancel.
 
 @key jobs hash
 @key stagings zset

@@ -1,9 +1,9 @@
---[[ Write something, without a trace: what WAITAOF waits for then.
+--[[ Write something, without a trace: what WAIT and WAITAOF wait for then.
 
 @key meta hash
 @flags allow-oom
 @repeat safe
-@returns nothing ]]
+@returns 0 ]]
 redis.call('HSET', key.meta, 'mark', '1')
 redis.call('HDEL', key.meta, 'mark')
 return 0

@@ -130,7 +130,7 @@ class _Process:
                 # Ctrl-C is for the worker, which decides what becomes of its jobs. uvloop knows no process_group.
                 start_new_session=True,
             )  # fmt: skip
-        except BaseException:
+        except BaseException:  # a cancellation, too: nobody else knows of the socket
             ours.close()
             raise
         finally:
@@ -142,7 +142,7 @@ class _Process:
             line = await asyncio.wait_for(reader.readline(), READY_TIMEOUT)
             if line != b"ready\n":
                 raise ProcessFailed("it ended while it imported the application; its output says why")
-        except BaseException:
+        except BaseException:  # a cancellation, too: nobody else knows of the process
             await started.end()
             raise
         return started

@@ -160,17 +160,23 @@ def cut(server: RunningServer, size: int) -> int:
     return max(0, over)
 
 
-@scenario(
-    "F15", "the primary dies when its replica is behind, and that one is promoted; half of the jobs are confirmed by it"
-)
-def primary_dies(terms: Terms) -> Found:
+@contextlib.contextmanager
+def linked(terms: Terms) -> Iterator[tuple[Arena, list[RunningServer]]]:
+    """Return an arena with workers, and its server with a replica."""
     with (
         replicated(usual(), "--appendonly", "no") as (primary, replica),
         Arena(terms.seed, server=primary) as arena,
     ):
-        servers = [primary, replica]
         arena.start_worker("-p", 2, "-c", 20)
         arena.working(2)
+        yield arena, [primary, replica]
+
+
+@scenario(
+    "F15", "the primary dies when its replica is behind, and that one is promoted; half of the jobs are confirmed by it"
+)
+def primary_dies(terms: Terms) -> Found:
+    with linked(terms) as (arena, servers):
         arena.produce(terms.jobs(10_000), confirmed("replica"), at_once=20, rate=600)
         arena.produce(terms.jobs(10_000), short_work, at_once=20, rate=600)
         for _ in range(max(1, round(4 * terms.scale))):
@@ -212,13 +218,7 @@ def follow(replica: RunningServer, port: int) -> None:
 
 @scenario("F15f", "FAILOVER under load, forth and back: it waits for the replica, and nothing may be lost")
 def failover(terms: Terms) -> Found:
-    with (
-        replicated(usual(), "--appendonly", "no") as (primary, replica),
-        Arena(terms.seed, server=primary) as arena,
-    ):
-        servers = [primary, replica]
-        arena.start_worker("-p", 2, "-c", 20)
-        arena.working(2)
+    with linked(terms) as (arena, servers):
         arena.produce(terms.jobs(8_000), confirmed("replica"), at_once=20, rate=800)
         arena.produce(terms.jobs(8_000), short_work, at_once=20, rate=800)
         for _ in range(max(2, round(4 * terms.scale))):
@@ -329,6 +329,7 @@ def partition(terms: Terms, *options: str, forgetful: float, noticed: float) -> 
         began = time.monotonic()
         arena.pause(noticed)
         if noticed == CUT_OFF:
+            # It never notices, so it has to be kept from taking what would count as accepted after the fault.
             primary.freeze()
             arena.pause(NOTED)
         arena.fault("cut-off")

@@ -38,7 +38,7 @@ def written_down(job: str) -> Iterator[None]:
     try:
         yield
         how = "returned"
-    except Exception:
+    except Exception:  # a job may raise anything; it is passed on
         how = "raised"
         raise
     finally:
