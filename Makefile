@@ -35,9 +35,9 @@ format: $(VENV)/.dev ## Mend style and formatting, where that can be done withou
 reference: $(VENV)/.dev ## Make docs/cli-reference.md of the commands
 	@$(BIN)/python tests/docs/reference.py > docs/cli-reference.md
 
-bench: $(VENV)/.dev ## Measure: throughput beside peers, latency, and what is repeated when workers are killed
-	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
-	@$(BIN)/python benchmarks
+# Peers are installed below build/bench. CASE='drain lone' ROUNDS=3 JOBS=20000, and OPTIONS='--only jobqueue,bullmq', say what to run.
+bench: $(VENV)/.dev ## Measure this job queue and others on the same server; needs redis-server, and node for one of them
+	@$(BIN)/python benchmarks $(CASE) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(REPORT),--report $(REPORT)) $(OPTIONS)
 
 chaos: $(VENV)/.dev ## Try every fault, for twenty minutes: make chaos SEED=7 SCALE=0.1 REPORT=table.md
 	@$(BIN)/pip install --quiet --disable-pip-version-check --group chaos
@@ -45,7 +45,7 @@ chaos: $(VENV)/.dev ## Try every fault, for twenty minutes: make chaos SEED=7 SC
 
 # The peers are installed below build/peers. JOBS=300 SEED=7, and OPTIONS='--peer rq --fault kill', say what to run.
 chaos-peers: $(VENV)/.dev ## Put other job queues, and this one, through the same faults; needs redis-server, and node for one
-	@PYTHONPATH=tests $(BIN)/python -m chaos.peers --jobs $(or $(JOBS),300) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT)) $(OPTIONS)
+	@PYTHONPATH=tests:benchmarks $(BIN)/python -m chaos.peers --jobs $(or $(JOBS),300) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT)) $(OPTIONS)
 
 soak: $(VENV)/.dev ## Have a worker live through half an hour of faults, and look at what it uses: make soak MINUTES=5
 	@PYTHONPATH=tests $(BIN)/python -m chaos.soak $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(REPORT),--report $(REPORT))

@@ -52,12 +52,12 @@ def most_starts(url: str, seconds: int) -> tuple[int, int]:
     """Return how many jobs four processes start at 100/s in all, and the most in any window of one second."""
     with redis.Redis.from_url(url) as connection:
         connection.flushall()
-    os.environ |= {"BENCH_URL": url, "BENCH_JOBS": "0", "BENCH_OUTPUT": os.devnull}
-    app = import_module("apps.jobqueue_app")
+    os.environ["BENCH_URL"] = url
+    app = import_module("apps.traces_app")
     app.jobs.queue("default").limit(rate=RateLimit(100, burst=10))
     app.jobs.enqueue_many(app.when.draft() for _ in range(100 * seconds + 10))
-    command = ("jobqueue", "worker", "apps.jobqueue_app:jobs", "-p", "4", "--log-level", "error")
-    with running(command, {"BENCH_URL": url, "BENCH_JOBS": "0", "BENCH_OUTPUT": os.devnull}):
+    command = ("jobqueue", "worker", "apps.traces_app:jobs", "-p", "4", "--log-level", "error")
+    with running(command, {}):
         queue = app.jobs.queue("default")
         until(lambda: queue.info().counts["completed"] == 100 * seconds + 10, "all have run", 60 + 2 * seconds)
     starts = sorted(job.ending.started_at.timestamp() for job in queue.jobs("completed"))

@@ -30,11 +30,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=20_000)
     count = parser.parse_args().jobs
     with server() as url:
-        os.environ |= {"BENCH_URL": url, "BENCH_JOBS": "0", "BENCH_OUTPUT": os.devnull}
-        jobs = import_module("apps.jobqueue_app").jobs
+        os.environ["BENCH_URL"] = url
+        jobs = import_module("apps.traces_app").jobs
         queue = jobs.queue("default")
         jobs.enqueue_many(queue.draft("record", {"n": n}) for n in range(count))
-        command = ("jobqueue", "worker", "apps.jobqueue_app:jobs", "-p", str(PROCESSES), "-c", str(CONCURRENCY))
+        command = ("jobqueue", "worker", "apps.traces_app:jobs", "-p", str(PROCESSES), "-c", str(CONCURRENCY))
         with running((*command, "--log-level", "info"), {}) as worker:
             began, kills = time.monotonic(), 0
             for turn in itertools.count(1):

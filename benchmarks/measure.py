@@ -26,6 +26,7 @@ def server() -> Iterator[str]:
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
+        command += ["--databases", "64"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
             url = f"redis://127.0.0.1:{port}/0"

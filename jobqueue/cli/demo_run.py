@@ -11,13 +11,12 @@ import click
 
 from jobqueue.cli.demo_tasks import Digest, compute, digest, jobs
 from jobqueue.cli.output import print_facts
+from jobqueue.cli.removal import remove_queue
 from jobqueue.durations import format_duration
 from jobqueue.errors import ServerError
 from jobqueue.handle import JobHandle
 from jobqueue.job import JobInfo, JobState, OutcomeKind
-from jobqueue.store.call import Call, run_command
 from jobqueue.store.jobs import cancel
-from jobqueue.store.keys import KEYS, QueueKeys, registry
 from jobqueue.task import Draft
 
 STUMBLE_EVERY = 20
@@ -144,22 +143,10 @@ class Demo:
 
     def clean_up(self) -> None:
         """Leave nothing behind in the server."""
-        keys = jobs.keys(self.queue)
         try:
-            workers = [worker for known in jobs.connections.run_many(_known(keys)) for worker in known]
-            names = [*(keys[name] for name in KEYS), *map(keys.inbox, workers)]
-            jobs.connections.run(run_command("UNLINK", *names, read=int, repeatable=True))
-            jobs.connections.run(run_command("SREM", registry(keys.prefix), self.queue, read=int, repeatable=True))
+            remove_queue(jobs, self.queue)
         except ServerError as error:
             click.echo(f"note: queue {self.queue} could not be removed: {error}", err=True)
-
-
-def _known(keys: QueueKeys) -> list[Call[list[str]]]:
-    """Return what reads the ids of the workers that a queue has and had."""
-    return [
-        run_command("ZRANGE", keys[name], 0, -1, read=lambda reply: [text.decode() for text in reply], repeatable=True)
-        for name in ("workers", "tombstones")
-    ]
 
 
 def _difference(handle: JobHandle[Digest], path: Path) -> str:

@@ -16,6 +16,7 @@ EXIT_UNREACHABLE = 3
 EXIT_INTERRUPTED = 130
 
 _COMMANDS = {
+    "bench": "Measure how fast it is, on this server.",
     "completion": "Print what completes commands in a shell.",
     "config": "Show the configuration, and where it comes from.",
     "demo": "See it work: run real jobs on the files of a folder.",

@@ -8,6 +8,7 @@ from servers import RunningServer
 
 # What each command needs at least. Names that begin with "no-such" are looked for.
 COMMANDS: dict[str, list[str]] = {
+    "bench": [],
     "doctor": [],
     "enqueue": ["work"],
     "events": [],

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 from chaos.peers.cell import Outcome, try_out
 from chaos.peers.faults import FAULTS, Fault
-from chaos.peers.homes import NotThere, install
+from chaos.peers.homes import install
 from chaos.peers.report import as_markdown, as_text, write
 from chaos.peers.table import PEERS, Peer
+from environments import NotThere
 
 
 @click.command()

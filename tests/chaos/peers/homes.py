@@ -1,22 +1,16 @@
 """The environments of the peers: made once, beside the project, and no dependency of it."""
 
-import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 
+import environments  # in benchmarks, which measures other job queues too
 from chaos.peers.table import APPS, NODE_APPS, Peer
+from environments import PROJECT, make, make_node
 
-PROJECT = Path(__file__).parents[3]
 HOMES = PROJECT / "build" / "peers"
-
-
-class NotThere(Exception):
-    """A peer cannot be installed here, and why."""
 
 
 def home(peer: Peer) -> Path:
@@ -32,27 +26,10 @@ def install(peer: Peer) -> None:
     """
     if peer.name == "jobqueue":
         return
-    place = home(peer)
-    wanted = (NODE_APPS / "package.json").read_text() if peer.node else "\n".join(peer.requires)
-    mark = place / ".installed"
-    if mark.exists() and mark.read_text() == wanted:
-        return
-    place.mkdir(parents=True, exist_ok=True)
     if peer.node:
-        if not (shutil.which("npm") and shutil.which("node")):
-            raise NotThere("node and npm are not on PATH")
-        shutil.copy(NODE_APPS / "package.json", place)
-        _run(["npm", "install", "--no-audit", "--no-fund"], place)
+        make_node(home(peer), NODE_APPS / "package.json")
     else:
-        _run([sys.executable, "-m", "venv", str(place)], place)
-        _run([f"{place}/bin/pip", "install", "--quiet", "--disable-pip-version-check", *peer.requires], place)
-    mark.write_text(wanted)
-
-
-def _run(command: list[str], place: Path) -> None:
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise NotThere(f"{' '.join(command[:3])} failed: {done.stderr.strip()[-300:]}")
+        make(home(peer), peer.requires)
 
 
 def command(peer: Peer, words: tuple[str, ...], number: int, url: str) -> list[str]:
@@ -81,15 +58,9 @@ def environment(peer: Peer) -> dict[str, str]:
 def versions(peer: Peer) -> dict[str, str]:
     """Return the versions that are installed."""
     if peer.node:
-        found = {}
-        for name in peer.shown:
-            text = (home(peer) / "node_modules" / name / "package.json").read_text()
-            found[name] = json.loads(text)["version"]
-        return found
+        return environments.node_versions(home(peer), peer.shown)
     if peer.name == "jobqueue":
         import jobqueue
 
         return {"jobqueue": jobqueue.__version__, **{name: metadata.version(name) for name in peer.shown}}
-    places = [str(each) for each in (home(peer) / "lib").glob("python*/site-packages")]
-    there = {each.name.lower(): each.version for each in metadata.distributions(path=places)}
-    return {name: there[name] for name in peer.shown}
+    return environments.versions(home(peer), peer.shown)

@@ -1,0 +1,1 @@
+"""The cases, each in a module of its own."""
