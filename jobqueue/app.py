@@ -1,9 +1,11 @@
 """The application: where tasks are defined, and from where jobs are enqueued."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing, closing
 from dataclasses import replace
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -25,7 +27,6 @@ from jobqueue.errors import (
 from jobqueue.events import Hooks, check_kinds
 from jobqueue.flow import Flow, Group
 from jobqueue.handle import JobHandle, any_result
-from jobqueue.inspection import Inspection
 from jobqueue.job import specification_text
 from jobqueue.limits import Limits
 from jobqueue.middleware import Middleware
@@ -33,30 +34,37 @@ from jobqueue.names import check_name, new_id
 from jobqueue.options import EnqueueOptions, JobSettings
 from jobqueue.queue import Queue
 from jobqueue.retention import Retention
-from jobqueue.schedules import Schedules, definition_of
 from jobqueue.seal import Seal, clock_of
 from jobqueue.settings import Settings, find_url
 from jobqueue.signing import Signing
 from jobqueue.steering import Steering
 from jobqueue.store import inspect, rules
-from jobqueue.store.call import Call
 from jobqueue.store.client import Now, server_time
 from jobqueue.store.connections import Connections
-from jobqueue.store.jobs import Added, NewJob, add
+from jobqueue.store.jobs import NewJob, add
 from jobqueue.store.keys import QueueKeys, queue_keys, registry
-from jobqueue.store.schedules import Definition
 from jobqueue.store.server import server_at
 from jobqueue.task import Draft, Task
 from jobqueue.taskset import TaskSet
-from jobqueue.workers import Workers
+
+# Imported where they are used: not who enqueues, but who operates or works needs them.
+if TYPE_CHECKING:
+    from jobqueue.inspection import Inspection
+    from jobqueue.schedules import Schedules
+    from jobqueue.store.schedules import Definition
+    from jobqueue.workers import Workers
 
 _ByQueue = dict[QueueKeys, list[NewJob]]
 
 R = TypeVar("R")
+_Part = list[tuple[QueueKeys, str, Draft[R]]]
 Hook = TypeVar("Hook", bound=Callable[..., Any])
 
-PIPELINE_JOBS = 5_000
+PIPELINE_JOBS = 2_000
 """How many jobs ``enqueue_many`` sends in one round trip."""
+
+KNOWN_QUEUES = 1024
+"""How many names of queues are kept in mind."""
 
 PIPELINE_BYTES = 8 * 1024 * 1024
 """How many bytes of specifications it sends in one round trip, or one job more."""
@@ -129,6 +137,8 @@ class JobQueue(TaskSet):
         self.connections = Connections(lambda: server_at(self.url), now, self._seal, settings.read_limit)
         self.layers: list[Middleware] = []
         self.declarations = Declarations(self)
+        # The queues that have been named here: to check a name takes longer than to find it.
+        self._keys: dict[str, QueueKeys] = {}
         self._confirmation = Confirmation(self.settings, self.connections)
 
     @classmethod
@@ -225,8 +235,10 @@ class JobQueue(TaskSet):
         return hook
 
     @property
-    def inspect(self) -> Inspection:
+    def inspect(self) -> "Inspection":
         """What is to be seen of queues, and of any job in them."""
+        from jobqueue.inspection import Inspection
+
         return Inspection(self.connections, self.settings.prefix)
 
     def queue(self, name: str) -> Queue:
@@ -242,21 +254,27 @@ class JobQueue(TaskSet):
         return JobHandle(job_id, self.keys(queue), self.connections, any_result)
 
     @property
-    def schedules(self) -> Schedules:
+    def schedules(self) -> "Schedules":
         """The schedules: to put, list, pause, resume, trigger, backfill and remove them."""
+        from jobqueue.schedules import Schedules
+
         return Schedules(self, self.connections, self.settings.prefix)
 
     @property
-    def workers(self) -> Workers:
+    def workers(self) -> "Workers":
         """The workers: to list them, and tell them to take no more jobs, to stop or to restart."""
+        from jobqueue.workers import Workers
+
         return Workers(self.connections, self.settings.prefix)
 
-    def scheduled(self, keys: QueueKeys) -> Mapping[str, Definition]:
+    def scheduled(self, keys: QueueKeys) -> "Mapping[str, Definition]":
         """Return the schedules of a queue that tasks declare, by id: for workers.
 
         Raises:
             InvalidJob: the arguments or options of a schedule are refused, or two have one id.
         """
+        from jobqueue.schedules import definition_of
+
         found: dict[str, Definition] = {}
         names: dict[str, str] = {}
         for task in self:
@@ -281,7 +299,12 @@ class JobQueue(TaskSet):
 
     def keys(self, queue: str) -> QueueKeys:
         """Return the keys of a queue: for other parts of the library."""
-        return queue_keys(self.settings.prefix, check_name(queue, "queue"))
+        found = self._keys.get(queue)
+        if found is None:
+            if len(self._keys) >= KNOWN_QUEUES:
+                self._keys.clear()
+            found = self._keys[queue] = queue_keys(self.settings.prefix, check_name(queue, "queue"))
+        return found
 
     def enqueue(self, draft: Draft[R]) -> JobHandle[R]:
         """Enqueue a job that was drafted.
@@ -294,7 +317,7 @@ class JobQueue(TaskSet):
             ServerError: Redis refuses, is full, or is not available.
         """
         keys, job = self.new_job(draft)
-        if (call := self._plain_call(keys, job, draft)) is not None and self.connections.run(call) is not None:
+        if self._is_plain(keys, job, draft) and self.connections.run(add(keys, [job])) is not None:
             return JobHandle(job.id, keys, self.connections, draft.decode)
         duplicates = self.connections.follow(self._delivery({keys: [job]}, [(keys, job.id, draft)]))
         self.declarations.told([keys])
@@ -303,7 +326,7 @@ class JobQueue(TaskSet):
     async def aenqueue(self, draft: Draft[R]) -> JobHandle[R]:
         """See ``enqueue``."""
         keys, job = self.new_job(draft)
-        if (call := self._plain_call(keys, job, draft)) is not None and await self.connections.arun(call) is not None:
+        if self._is_plain(keys, job, draft) and await self.connections.aadd(keys, job) is not None:
             return JobHandle(job.id, keys, self.connections, draft.decode)
         duplicates = await self.connections.afollow(self._delivery({keys: [job]}, [(keys, job.id, draft)]))
         self.declarations.told([keys])
@@ -327,20 +350,54 @@ class JobQueue(TaskSet):
                 before them are, those after them are not enqueued.
             ServerError: Redis refuses, is full, or is not available.
         """
-        handles: list[JobHandle[R]] = []
-        for part, by_queue in self._parts(drafts):
+
+        def send(part: _Part[R], by_queue: _ByQueue) -> Iterator[JobHandle[R]]:
             duplicates = self.connections.follow(self._delivery(by_queue, part))
             self.declarations.told(by_queue)
-            handles += [self._handle(*job, duplicates) for job in part]
+            return self._handles(part, duplicates)
+
+        handles: list[JobHandle[R]] = []
+        under_way: Future[Iterator[JobHandle[R]]] | None = None
+        # While some travel, the next ones are made. If all fit into one round trip, no thread is started.
+        with ThreadPoolExecutor(1, "jobqueue-enqueue") as thread:
+            for part, by_queue, full in self._parts(drafts):
+                if under_way is not None:
+                    handles += under_way.result()
+                    under_way = None
+                if full:
+                    under_way = thread.submit(send, part, by_queue)
+                else:
+                    handles += send(part, by_queue)
+            if under_way is not None:
+                handles += under_way.result()
         return handles
 
     async def aenqueue_many(self, drafts: Iterable[Draft[R]]) -> list[JobHandle[R]]:
         """See ``enqueue_many``."""
-        handles: list[JobHandle[R]] = []
-        for part, by_queue in self._parts(drafts):
+
+        async def send(part: _Part[R], by_queue: _ByQueue) -> Iterator[JobHandle[R]]:
             duplicates = await self.connections.afollow(self._delivery(by_queue, part))
             self.declarations.told(by_queue)
-            handles += [self._handle(*job, duplicates) for job in part]
+            return self._handles(part, duplicates)
+
+        handles: list[JobHandle[R]] = []
+        under_way: asyncio.Task[Iterator[JobHandle[R]]] | None = None
+        try:
+            for part, by_queue, full in self._parts(drafts):
+                if under_way is not None:
+                    handles += await under_way
+                    under_way = None
+                if full:
+                    under_way = asyncio.create_task(send(part, by_queue))
+                    await asyncio.sleep(0)  # it begins
+                else:
+                    handles += await send(part, by_queue)
+            if under_way is not None:
+                handles += await under_way
+        finally:
+            if under_way is not None and not under_way.done():
+                under_way.cancel()
+                await asyncio.wait((under_way,))
         return handles
 
     @overload
@@ -559,11 +616,11 @@ class JobQueue(TaskSet):
             )
         return self.keys(draft.queue or self.settings.queue), draft.specification
 
-    def _plain_call(self, keys: QueueKeys, job: NewJob, draft: Draft[Any]) -> Call[Added | None] | None:
-        """Return the one call that most jobs need; None for a job that needs more."""
-        if job.steering is not None or self.declarations.is_due(keys) or self._confirmation.wants(draft.durability):
-            return None
-        return add(keys, [job])
+    def _is_plain(self, keys: QueueKeys, job: NewJob, draft: Draft[Any]) -> bool:
+        """Return whether a job needs no more than one call, as most do."""
+        return not (
+            job.steering is not None or self.declarations.is_due(keys) or self._confirmation.wants(draft.durability)
+        )
 
     def _delivery(
         self, by_queue: _ByQueue, jobs: Sequence[tuple[QueueKeys, str, Draft[Any]]]
@@ -597,9 +654,14 @@ class JobQueue(TaskSet):
         stands = duplicates.get(job_id)
         return JobHandle(stands or job_id, keys, self.connections, draft.decode, duplicate=stands is not None)
 
-    def _parts(self, drafts: Iterable[Draft[R]]) -> Iterator[tuple[list[tuple[QueueKeys, str, Draft[R]]], _ByQueue]]:
-        """Cut many jobs into what is sent in one round trip."""
-        part: list[tuple[QueueKeys, str, Draft[R]]] = []
+    def _handles(self, jobs: _Part[R], duplicates: Mapping[str, str]) -> Iterator[JobHandle[R]]:
+        if duplicates:
+            return (self._handle(*job, duplicates) for job in jobs)
+        return (JobHandle(job_id, keys, self.connections, draft.decode) for keys, job_id, draft in jobs)
+
+    def _parts(self, drafts: Iterable[Draft[R]]) -> Iterator[tuple[_Part[R], _ByQueue, bool]]:
+        """Cut many jobs into what is sent in one round trip; the last value is whether there may be more."""
+        part: _Part[R] = []
         by_queue: _ByQueue = {}
         size = 0
         for draft in drafts:
@@ -608,10 +670,10 @@ class JobQueue(TaskSet):
             part.append((keys, job.id, draft))
             size += len(job.specification)
             if len(part) == PIPELINE_JOBS or size >= PIPELINE_BYTES:
-                yield part, by_queue
+                yield part, by_queue, True
                 part, by_queue, size = [], {}, 0
         if part:
-            yield part, by_queue
+            yield part, by_queue, False
 
     def _strike(self, task: str, value: str, queues: Sequence[str] | None) -> None:
         gate = rules.gate_of_task(check_name(task, "task"))

@@ -1,7 +1,7 @@
 """What code can ask and say about the job that is running it."""
 
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -9,6 +9,7 @@ from pydantic_core import from_json, to_json
 
 from jobqueue.dependencies import Dependency
 from jobqueue.errors import InvalidOption, NotInsideJob, PayloadTooLarge
+from jobqueue.job import moment
 
 PROGRESS_LIMIT = 64 * 1024
 """Bytes that the JSON text of a job's progress may have."""
@@ -43,7 +44,6 @@ class JobContext:
         max_attempts: how many there are at most.
         token: the fencing token of this execution: higher than that of any earlier execution in the queue.
         meta: what was given as ``meta`` when it was enqueued.
-        enqueued_at: when it was enqueued.
         key: the key among whose jobs it takes its turn; None for none.
         deadline: when it will be stopped for taking too long; None if it has no timeout.
         slot: the slot of the schedule that started it: the time for which it runs, however late; None for none.
@@ -59,7 +59,7 @@ class JobContext:
         max_attempts: int,
         token: int,
         meta: Mapping[str, Any],
-        enqueued_at: datetime | None,
+        created_at: int | None,
         deadline: datetime | None,
         spoke: Callable[["JobContext"], None],
         key: str | None = None,
@@ -73,7 +73,7 @@ class JobContext:
         self.max_attempts = max_attempts
         self.token = token
         self.meta = meta
-        self.enqueued_at = enqueued_at
+        self._created_at = created_at
         self.deadline = deadline
         self.key = key
         self.slot = slot
@@ -87,6 +87,11 @@ class JobContext:
 
     def __repr__(self) -> str:
         return f"<JobContext {self.task} {self.id} attempt {self.attempt}>"
+
+    @property
+    def enqueued_at(self) -> datetime | None:
+        """When it was enqueued."""
+        return None if self._created_at is None else moment(self._created_at)
 
     @property
     def cancelled(self) -> bool:
@@ -204,9 +209,8 @@ def current_batch() -> tuple[JobContext, ...]:
     return current
 
 
-def enter(current: JobContext | tuple[JobContext, ...]) -> Token[JobContext | tuple[JobContext, ...]]:
-    """Make a job, or those of a batch, the current ones: for the worker."""
-    return _current.set(current)
+enter: Callable[[JobContext | tuple[JobContext, ...]], object] = _current.set
+"""Makes a job, or those of a batch, the current ones: for the worker."""
 
 
 def _entered(who: str) -> JobContext | tuple[JobContext, ...]:

@@ -1,6 +1,6 @@
 """What happens in a worker, as values. The worker emits them; hooks, logs and metrics are told."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from jobqueue.context import JobContext
@@ -64,7 +64,8 @@ class Hooks:
     def __init__(self) -> None:
         self.startup: list[LifeHook] = []
         self.shutdown: list[LifeHook] = []
-        self._job_hooks: dict[str, list[JobHook]] = {}
+        self.job: dict[str, list[JobHook]] = {}
+        """Those that are told of jobs, by what they are told of: ``"started"``, or how an execution ended."""
 
     def add(self, kinds: Collection[str], hook: JobHook) -> None:
         """Add a function that is told when jobs start, or end in one of some ways.
@@ -78,12 +79,4 @@ class Hooks:
         """
         check_kinds(kinds)
         for kind in kinds:
-            self._job_hooks.setdefault(kind, []).append(hook)
-
-    def of_start(self) -> Iterable[JobHook]:
-        """Return the functions to call when a job starts."""
-        return self._job_hooks.get(STARTED, ())
-
-    def of_end(self, kind: OutcomeKind) -> Iterable[JobHook]:
-        """Return the functions to call when an execution ended in this way."""
-        return self._job_hooks.get(kind.value, ())
+            self.job.setdefault(kind, []).append(hook)

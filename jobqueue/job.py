@@ -131,6 +131,13 @@ _DUE = re.compile(rb'\A\{"at":\d+,"due":')
 # The framing of a record, as ``lib/record.lua`` writes it.
 _RECORD = re.compile(rb'\A\["([a-z]+)",(null|\d{1,15}),(\d{1,15}),"([^"\\]*)",(\d{1,20}),')
 
+# What most texts look like. If the last group is JSON, it is the arguments, and there is nothing else.
+_PLAIN_TEXT = re.compile(
+    rb'\A\{"at":(\d{1,15}),"task":"([A-Za-z0-9_.:-]{1,128})","args":(\{.*\})\}\Z', re.ASCII | re.DOTALL
+)
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+"""The ``meta`` of a job that was given none."""
+
 LAST_MOMENT = 253_402_300_800_000
 """Where the dates of Python end, in milliseconds since 1970."""
 
@@ -160,7 +167,7 @@ class Specification(NamedTuple):
     timeout: float | None = None
     retry: Mapping[str, Any] | None = None
     result_ttl: float | None = None
-    meta: Mapping[str, Any] = MappingProxyType({})
+    meta: Mapping[str, Any] = NOTHING
     created_at: int | None = None
     key: str | None = None
     version: int = 1
@@ -184,6 +191,20 @@ class Specification(NamedTuple):
             created_at=created,
             due=might if _DUE.match(text) else created,
         )
+
+    @staticmethod
+    def plain(text: bytes) -> tuple[int, bytes, bytes] | None:
+        """Return when it was enqueued, its task and its arguments, of a text without options; None if it may have some.
+
+        If the arguments are no JSON, it has some after all.
+        """
+        match = _PLAIN_TEXT.match(text)
+        if match is None:
+            return None
+        at, task, args = match.groups()
+        if (created := int(at)) >= LAST_MOMENT or b',"meta":{' in args or b'"$gathered"' in args:
+            return None
+        return created, task, args
 
     @classmethod
     def parse(cls, text: bytes, limit: int = READ_LIMIT) -> "Specification":
@@ -255,6 +276,8 @@ def specification_text(
     """
     # Concatenated rather than dumped whole: the arguments are JSON already, and most jobs have nothing else.
     text = b'{"task":"%b","args":%b' % (task.encode("ascii"), args)
+    if version == 1 and timeout is None and retry is None and result_ttl is None and not meta and key is None:
+        return text + b"}"
     newer = version if version > 1 else None
     extra = {
         "version": newer,
@@ -265,7 +288,7 @@ def specification_text(
         "key": key,
     }
     present = {name: value for name, value in extra.items() if value is not None}
-    return text + b"," + to_json(present)[1:] if present else text + b"}"
+    return text + b"," + to_json(present)[1:]
 
 
 def of_slot(text: bytes, schedule: str, slot: int | None) -> bytes:
@@ -287,11 +310,11 @@ class Counts(NamedTuple):
     def parse(cls, text: bytes) -> "Counts":
         """Read the numbers that head a job's bookkeeping; an empty text is a job without any."""
         if not text:
-            return _NO_COUNTS
+            return NO_COUNTS
         try:
             return cls(*map(int, text.split()))
         except (ValueError, TypeError):  # nothing of ours: a worker is to go on all the same
-            return _NO_COUNTS
+            return NO_COUNTS
 
     @property
     def attempt(self) -> int:
@@ -299,7 +322,8 @@ class Counts(NamedTuple):
         return self.failures + 1
 
 
-_NO_COUNTS = Counts()
+NO_COUNTS = Counts()
+"""Those of a job that has not been run."""
 
 
 @dataclass(frozen=True, slots=True)

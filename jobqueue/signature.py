@@ -3,35 +3,30 @@
 What is sent is what the annotations say, written by pydantic; what arrives is validated by the same annotations, so
 that a ``datetime`` is a ``datetime`` again. Where JSON cannot carry a value so that it arrives as it was, the call is
 refused.
+
+pydantic itself, and with it ``jobqueue.models``, is imported when the first signature is needed: it takes as
+long as all the rest, and not whoever imports jobqueue has jobs to enqueue.
 """
 
 import contextlib
 import inspect
-import math
-import sys
 import types
-import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import cached_property
 from hashlib import sha1
-from typing import Annotated, Any, Never, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Never, NoReturn, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-import typing_extensions
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, create_model
-from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic_core import PydanticSerializationError, ValidationError, from_json, to_json
 
 from jobqueue.errors import InvalidArguments, InvalidOption, UnreadableResult
 
-M = TypeVar("M", bound=type[BaseModel])
+if TYPE_CHECKING:
+    from pydantic import BaseModel, RootModel
 
-_JSON_VALUE = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="strings")
-_JSON = ConfigDict(extra="forbid", **_JSON_VALUE)
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 # Types that come back from JSON as they went in. Anything else is read back at once, to see whether it does: a datetime
@@ -82,6 +77,8 @@ class Signature:
             for parameter in self._parameters
             if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
         ]
+        # The fields of the model are named by place: parameters may have names that fields may not.
+        self._names = {f"p{index}": parameter.name for index, parameter in enumerate(self._parameters)}
         self._positional_only = {p.name for p in self._parameters if p.kind is p.POSITIONAL_ONLY}
 
     @property
@@ -125,23 +122,31 @@ class Signature:
             raise InvalidArguments(f"{self._name}(): {error}") from None
         return self._write(values)
 
-    def decode(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    def decode(self, arguments: bytes) -> tuple[list[Any], dict[str, Any]]:
         """Return the positional and keyword arguments to call the function with.
+
+        Args:
+            arguments: a JSON object, by parameter name.
 
         Raises:
             UnreadableArguments: the JSON values do not fit the signature.
         """
+        if arguments == b"{}" and not self._parameters:
+            return [], {}
         try:
-            model = self._arguments.__pydantic_validator__.validate_json(to_json(arguments))
+            model = self._arguments.__pydantic_validator__.validate_json(arguments)
         except ValidationError as error:
             # Without the values: the reason is stored and logged, and arguments may be secret.
             raise UnreadableArguments(self._explain(error, with_values=False)) from None
-        values = _values(model)
+        given, names = model.__pydantic_fields_set__, self._names
         if not self._variadic and not self._positional_only:
-            return [], {self._parameters[index].name: value for index, value in values.items()}
+            return [], {names[field]: value for field, value in model.__dict__.items() if field in given}
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
-        for index, value in values.items():
+        for field, value in model.__dict__.items():
+            if field not in given:
+                continue
+            index = int(field[1:])
             parameter = self._parameters[index]
             if parameter.kind is parameter.VAR_KEYWORD:
                 kwargs.update(value)
@@ -208,9 +213,11 @@ class Signature:
 
     def _resolved(self) -> dict[str, Any]:
         """Return the annotations, by parameter name, with that of the result."""
+        from jobqueue.models import for_pydantic
+
         try:
             hints = get_type_hints(self._function, include_extras=True)
-            return {name: _for_pydantic(hint) for name, hint in hints.items()}
+            return {name: for_pydantic(hint) for name, hint in hints.items()}
         except RecursionError as error:
             raise InvalidOption(
                 f"an annotation of {self._name}() is a TypedDict that contains itself: before Python 3.12 it must be a"
@@ -220,33 +227,27 @@ class Signature:
             raise _Unresolved(f"the annotations of {self._name}() cannot be resolved: {error}") from error
 
     @cached_property
-    def _arguments(self) -> type[BaseModel]:
+    def _arguments(self) -> "type[BaseModel]":
         # The fields have names of their own, because parameters may be called anything, "model_config" included.
-        # Here and below types are made of values, which type checkers do not follow.
-        fields: dict[str, Any] = {}
+        fields: dict[str, tuple[Any, Any, str]] = {}
         for index, parameter in enumerate(self._parameters):
             hint = self._hints.get(parameter.name, Any)
             required = parameter.default is parameter.empty and parameter.kind not in _VARIADIC
             if parameter.kind is parameter.VAR_POSITIONAL:
-                hint = list[hint]  # type: ignore[valid-type]
+                hint = list[hint]  # type: ignore[valid-type]  # made of a value, which type checkers do not follow
             elif parameter.kind is parameter.VAR_KEYWORD:
                 hint = dict[str, hint]  # type: ignore[valid-type]
-            default: Any = ... if required else None
-            fields[f"p{index}"] = (hint, Field(default, alias=parameter.name))
-        model: type[BaseModel] = self._build(lambda: create_model(self._name, __config__=_JSON, **fields))
-        return model
+            fields[f"p{index}"] = (hint, ... if required else None, parameter.name)
+        from jobqueue.models import arguments_model
+
+        return arguments_model(self._name, fields)
 
     @cached_property
-    def _result(self) -> type[RootModel[Any]]:
+    def _result(self) -> "type[RootModel[Any]]":
         hint = self._hints.get("return", Any)
-        if hint in (Never, NoReturn):
-            hint = Any
+        from jobqueue.models import result_model
 
-        def build() -> type[RootModel[Any]]:
-            bare: type[RootModel[Any]] = RootModel.__class_getitem__(hint)  # type: ignore[assignment]
-            return types.new_class("Result", (bare,), {}, lambda body: body.update(model_config=_JSON_VALUE))
-
-        return self._build(build)
+        return result_model(self._name, Any if hint in (Never, NoReturn) else hint)
 
     @cached_property
     def _unfaithful(self) -> list[int]:
@@ -257,22 +258,12 @@ class Signature:
             if not _faithful(self._hints.get(parameter.name, Any))
         ]
 
-    def _build(self, build: Callable[[], M]) -> M:
-        try:
-            model = build()
-            if not model.__pydantic_complete__:
-                # Something was not defined yet when it was named. Now it is, or never.
-                model.model_rebuild()
-            return model
-        except (PydanticUserError, PydanticUndefinedAnnotation) as error:
-            raise InvalidOption(
-                f"an annotation of {self._name}() has no form in JSON that pydantic knows: {error.message}"
-            ) from error
-
     def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         # The plain cases by hand: inspect takes longer to bind than pydantic to validate.
         if not self._variadic and not self._positional_only and len(args) <= len(self._positional):
-            bound = dict(zip(self._positional, args, strict=False))
+            bound = dict(zip(self._positional, args))  # noqa: B905  those that follow are given by name, or left out
+            if not kwargs:
+                return bound
             if bound.keys().isdisjoint(kwargs):
                 return {**bound, **kwargs}
         try:
@@ -280,9 +271,12 @@ class Signature:
         except TypeError as error:
             raise InvalidArguments(f"{self._name}(): {error}") from None
 
-    def _write(self, model: BaseModel) -> bytes:
+    def _write(self, model: "BaseModel") -> bytes:
         try:
-            text = model.__pydantic_serializer__.to_json(model, by_alias=True, include=model.__pydantic_fields_set__)
+            given = model.__pydantic_fields_set__
+            # To say which ones takes longer than to write all.
+            included = None if len(given) == len(self._parameters) else given
+            text = model.__pydantic_serializer__.to_json(model, by_alias=True, include=included)
             _check_readable(text)
         except ValueError as error:
             raise InvalidArguments(f"{self._name}(): {error}. Annotate the parameter, or pass something else") from None
@@ -291,15 +285,17 @@ class Signature:
             self._check_faithful(model, text, doubtful)
         return text
 
-    def _check_faithful(self, model: BaseModel, text: bytes, doubtful: Iterable[int]) -> None:
+    def _check_faithful(self, model: "BaseModel", text: bytes, doubtful: Iterable[int]) -> None:
         try:
             read = self._arguments.__pydantic_validator__.validate_json(text)
         except ValidationError as error:
             raise InvalidArguments(f"{self._name}(): the worker could not read this again: {error}") from None
+        from jobqueue.models import same
+
         sent, arriving = model.__dict__, read.__dict__
         for index in doubtful:
             field = f"p{index}"
-            if field in model.__pydantic_fields_set__ and not _same(sent[field], arriving[field]):
+            if field in model.__pydantic_fields_set__ and not same(sent[field], arriving[field]):
                 parameter = self._parameters[index]
                 raise InvalidArguments(
                     f"{self._name}(): argument {parameter.name!r} does not survive JSON: {_short(sent[field])}"
@@ -339,7 +335,7 @@ class ItemSignature(Signature):
         with contextlib.suppress(_Unresolved):
             _ = self._hints
 
-    def decode(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    def decode(self, arguments: bytes) -> tuple[list[Any], dict[str, Any]]:
         """Return the item, as the only argument.
 
         Raises:
@@ -404,11 +400,6 @@ def _shown(hint: Any) -> str:
     return hint.__name__ if type(hint) is type else str(hint)
 
 
-def _values(model: BaseModel) -> dict[int, Any]:
-    """Return the arguments that were given, by the place of their parameter."""
-    return {int(name[1:]): value for name, value in model.__dict__.items() if name in model.__pydantic_fields_set__}
-
-
 def _faithful(hint: Any) -> bool:
     """Tell whether values of an annotation come back from JSON as they were, whatever they are."""
     origin, parts = get_origin(hint), get_args(hint)
@@ -426,72 +417,16 @@ def _faithful(hint: Any) -> bool:
     return hint in _FAITHFUL or hint in (None, type(None))
 
 
-def _same(sent: Any, arriving: Any) -> bool:
-    """Tell whether a value arrives as it was sent.
-
-    That can be so although Python does not call the two equal: what is not a number equals nothing, and a time in an
-    hour that happens twice equals none of another zone.
-    """
-    if bool(sent == arriving):
-        return True
-    if type(sent) is not type(arriving):
-        return False
-    match sent:
-        case float():
-            return math.isnan(sent) and math.isnan(arriving)
-        case datetime():
-            there = arriving.replace(tzinfo=None), arriving.utcoffset()
-            return (sent.replace(tzinfo=None), sent.utcoffset()) == there
-        case list() | tuple():
-            return len(sent) == len(arriving) and all(map(_same, sent, arriving))
-        case dict():
-            return sent.keys() == arriving.keys() and all(_same(value, arriving[key]) for key, value in sent.items())
-        case BaseModel():
-            parts = ("__dict__", "__pydantic_extra__", "__pydantic_private__")
-            return all(_same(getattr(sent, part), getattr(arriving, part)) for part in parts)
-    if is_dataclass(sent):
-        return all(_same(getattr(sent, member.name), getattr(arriving, member.name)) for member in fields(sent))
-    return False
-
-
 def _check_readable(text: bytes) -> None:
     """Refuse JSON that cannot be read where it is stored, a level deeper: nested too deep, or with too long a number.
 
     Raises:
         ValueError: it cannot be read.
     """
+    if len(text) <= _FEW_BRACKETS:
+        return
     if len(text) > _FEW_BYTES or text.count(b"[") + text.count(b"{") > _FEW_BRACKETS:
         from_json(b"[%b]" % text)
-
-
-def _for_pydantic(hint: Any) -> Any:
-    """Replace ``typing.TypedDict`` by the one that pydantic accepts before Python 3.12."""
-    if sys.version_info >= (3, 12):
-        return hint
-    if typing.is_typeddict(hint) and type(hint).__module__ == "typing":
-        return _typed_dict(hint)
-    parts = get_args(hint)
-    if not parts or get_origin(hint) in (Annotated, typing.Literal):
-        return hint
-    replaced = tuple(_for_pydantic(part) if not isinstance(part, list) else part for part in parts)
-    if all(new is old for new, old in zip(replaced, parts, strict=True)):
-        return hint
-    if get_origin(hint) in (Union, types.UnionType):
-        return Union[replaced]  # noqa: UP007  the members are only known now
-    return hint.copy_with(replaced) if hasattr(hint, "copy_with") else get_origin(hint)[replaced]
-
-
-def _typed_dict(hint: Any) -> Any:
-    members = {name: _for_pydantic(member) for name, member in get_type_hints(hint, include_extras=False).items()}
-    return typing_extensions.TypedDict(  # type: ignore[operator]
-        hint.__name__,
-        {
-            name: typing_extensions.Required[member]
-            if name in hint.__required_keys__
-            else typing_extensions.NotRequired[member]
-            for name, member in members.items()
-        },
-    )
 
 
 def _short(value: Any) -> str:

@@ -7,8 +7,6 @@ as large in memory.
 
 from typing import Any
 
-from pydantic_core import from_json
-
 RECORD_LIMIT = 1024 * 1024
 """Bytes of what is small by itself: progress, errors, a line of a log, what a worker says of itself."""
 
@@ -43,6 +41,9 @@ def read_json(text: bytes, what: str, limit: int = RECORD_LIMIT) -> Any:
         TooLong: it is too long.
         ValueError: it is no JSON.
     """
+    # Here, for the sake of a supervisor: it has its settings checked, which need the limits, and reads nothing.
+    from pydantic_core import from_json
+
     check_size(text, what, limit)
     return from_json(text)
 

@@ -155,7 +155,7 @@ def problems(space: Keyspace) -> list[str]:
     workers = set(space["workers"])
     if set(space["worker_info"]) != workers:
         found.append("workers and their descriptions differ")
-    if set(space["claims"]) - workers:
+    if set(space["claims"]) - workers - {"token"}:
         found.append("claims are remembered of workers that are gone")
     holders = {entry.split(" ", 2)[2] for entry in active.values()}
     if holders - workers:
@@ -165,7 +165,7 @@ def problems(space: Keyspace) -> list[str]:
     strangers = {worker for worker, ids in space.inboxes.items() if ids} - workers - set(space["tombstones"])
     if strangers:
         found.append(f"inboxes of workers that nobody looks after: {strangers}")
-    last = int(space["meta"].get("token", 0))
+    last = int(space["claims"].get("token", 0))
     if late := [job for job, entry in active.items() if int(entry.split(" ", 1)[0]) > last]:
         found.append(f"tokens beyond the counter: {late}")
     return found

@@ -15,7 +15,7 @@ from jobqueue.outcome import Cancelled, Limited, Outcome, Parked, Retried, Snooz
 from jobqueue.signals import WaitFor
 from jobqueue.worker.decide import Returned, decide, signal_within
 from jobqueue.worker.foreground import Foreground, post_mortem
-from jobqueue.worker.reading import read_job
+from jobqueue.worker.reading import Reader
 
 
 def run_here(application: JobQueue, server: JobQueue, job: JobInfo, stop_first: bool) -> None:
@@ -24,7 +24,7 @@ def run_here(application: JobQueue, server: JobQueue, job: JobInfo, stop_first: 
     Raises:
         ClickException: it cannot be run here, or the debugger was left.
     """
-    read = read_job(application, job.queue, job.id, job.specification, job.counts)
+    read = Reader(application).read(job.queue, job.id, job.specification, job.counts)
     if isinstance(read, Parked):
         raise click.ClickException(f"job {job.id} cannot be run here: {read.reason}")
     _say(f"job {job.id} ({job.task}) runs here, attempt {job.counts.attempt}; nothing is written to the server")

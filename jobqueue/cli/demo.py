@@ -16,7 +16,7 @@ from jobqueue.cli.main import EXIT_FAILED
 from jobqueue.cli.servers import found_server
 from jobqueue.errors import ServerUnavailable
 from jobqueue.names import new_id
-from jobqueue.worker.child import Assignment
+from jobqueue.worker.assignment import Assignment
 from jobqueue.worker.logging import set_up_logging
 from jobqueue.worker.reference import AppReference
 from jobqueue.worker.supervisor import Supervisor

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import click
 
-from jobqueue.app import JobQueue
 from jobqueue.configuration import Configuration
 from jobqueue.durations import parse_duration
 from jobqueue.errors import InvalidOption
@@ -100,6 +99,9 @@ def connected(command: Command) -> Command:
     )
     @functools.wraps(command)
     def wrapper(url: str | None, prefix: str, *args: Any, **kwargs: Any) -> Any:
+        # Here, for the sake of `jobqueue worker`, which has its options from here too and no use for it.
+        from jobqueue.app import JobQueue
+
         found = configuration().settings()
         jobs = JobQueue(url or url_of_environment(), prefix=prefix, signing=found.signing, encryption=found.encryption)
         try:

@@ -10,7 +10,7 @@ import click
 from jobqueue.cli.options import Duration, setting, url_of_environment
 from jobqueue.configuration import default_of, mistyped
 from jobqueue.names import check_name
-from jobqueue.worker.child import Assignment
+from jobqueue.worker.assignment import Assignment
 from jobqueue.worker.logging import set_up_logging
 from jobqueue.worker.reference import AppReference
 from jobqueue.worker.reload import SourceWatch

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic_core import to_json
 
 from jobqueue.fingerprint import fingerprint_of
-from jobqueue.job import Counts
+from jobqueue.job import NO_COUNTS, Counts
 from jobqueue.outcome import (
     Blocked,
     Cancelled,
@@ -46,6 +46,9 @@ TOKEN_DIGITS = 20
 
 LOG_LIMIT = 64 * 1024
 """Bytes that are kept of what a job logs; the oldest lines go first."""
+
+
+_APPLIED = ord("1")
 
 
 class Claimed(NamedTuple):
@@ -193,8 +196,11 @@ def settle(
     """Write how executions ended and take up to ``n`` jobs; see ``claim``."""
     rest: list[Argument] = []
     for job_id, token, outcome in settlements:
-        number, body = _wire(outcome)
-        rest += (job_id, token, outcome.kind.value, number, body)
+        if type(outcome) is Completed and outcome.result_ttl is None:  # as most are
+            number, body = -1, outcome.result
+        else:
+            number, body = _wire(outcome)
+        rest += (job_id, token, outcome.kind, number, body)
     args = (worker, str(request), n, max_lost, answered)
     return run_script(script("settle"), keys, args, _answer, worker=worker, rest=rest)
 
@@ -333,12 +339,26 @@ def _pulse(reply: Any) -> Pulse:
 
 
 def _answer(reply: Any) -> Answer:
-    lease, now, verdicts, vanished, *entries = reply
+    lease, now, verdicts, vanished = reply[:4]
+    parts = [iter(reply[4:])] * 4
+    # The constructor that NamedTuple writes is a function in Python, and calls this one.
+    new = tuple.__new__
     jobs = tuple(
-        Claimed(_id(job_id), int(token), specification, Counts.parse(counts), bool(counts))
-        for job_id, token, specification, counts in zip(*[iter(entries)] * 4, strict=True)
+        [
+            new(
+                Claimed,
+                (
+                    job_id.decode("utf-8", "surrogateescape"),
+                    int(token),
+                    specification,
+                    Counts.parse(counts) if counts else NO_COUNTS,
+                    counts != b"",
+                ),
+            )
+            for job_id, token, specification, counts in zip(*parts, strict=True)
+        ]
     )
-    applied = () if verdicts == b"-" else tuple(verdict == ord("1") for verdict in verdicts)
+    applied = () if verdicts == b"-" else tuple([verdict == _APPLIED for verdict in verdicts])
     return Answer(bool(lease), int(now), applied, jobs, vanished, lease == 2)
 
 

@@ -12,8 +12,10 @@ from redis.exceptions import NoScriptError, RedisError
 
 from jobqueue.errors import JobQueueError, ServerError, ServerRefused, ServerUnavailable
 from jobqueue.store.call import Argument, Call
+from jobqueue.store.channel import Channel, Pooled, open_channel
 from jobqueue.store.failures import explain
 from jobqueue.store.server import REPLY_TIMEOUT, Server
+from jobqueue.store.sockets import sockets_of
 
 T = TypeVar("T")
 
@@ -23,6 +25,9 @@ PATIENCE = 2.0
 A reply is waited for longer than that. If none comes, the call is sent once more in any case: the connection may have
 died unnoticed while it was idle, and a new one work.
 """
+
+CONNECTIONS = 32
+"""How many connections one client has at the same time."""
 
 TIMEOUTS = (redis.exceptions.TimeoutError, TimeoutError)
 
@@ -81,7 +86,11 @@ class _Client:
         wait = random.uniform(0, min(2.0, 0.05 * 2 ** min(attempt, 10)))
         return wait if time.monotonic() + wait < deadline else None
 
-    def _read_version(self, info: Any) -> None:
+    def _read_info(self, info: Any) -> None:
+        if isinstance(info, Exception):
+            if isinstance(explain(info, ""), ServerUnavailable):
+                raise info
+            info = None  # it does not say, to us
         version = _version(info)
         if version and version < OLDEST_SERVER:
             found = ".".join(map(str, version))
@@ -104,7 +113,8 @@ class SyncClient(_Client):
             timeout: seconds to wait for a reply.
         """
         super().__init__(server, patience=patience, now=now)
-        self.redis = server.sync_connections(most=32, timeout=timeout)
+        self.redis = server.sync_connections(most=CONNECTIONS, timeout=timeout)
+        self._sockets = sockets_of(self.redis, CONNECTIONS)
 
     def run(self, call: Call[T]) -> T:
         """Execute one call.
@@ -112,7 +122,7 @@ class SyncClient(_Client):
         Raises:
             ServerError: the server refuses, is full, or was not available for too long.
         """
-        return self._read(call, self._insist(lambda: self._send(call), call))
+        return self._read(call, self._insist([call])[0])
 
     def run_many(self, calls: Sequence[Call[T]]) -> list[T]:
         """Execute calls in one round trip, in their order.
@@ -120,7 +130,7 @@ class SyncClient(_Client):
         Raises:
             ServerError: as for ``run``; calls before the failing one may have been executed.
         """
-        replies = self._insist(lambda: self._send_many(calls), *calls)
+        replies = self._insist(calls)
         return [self._read(call, reply) for call, reply in zip(calls, replies, strict=True)]
 
     def follow(self, steps: Steps[T]) -> T:
@@ -144,66 +154,40 @@ class SyncClient(_Client):
 
     def close(self) -> None:
         """Close all connections."""
+        self._sockets.renew()
         self.redis.close()
         self.redis.connection_pool.disconnect()
 
-    def _insist(self, send: Callable[[], Any], *calls: Call[Any]) -> Any:
+    def _insist(self, calls: Sequence[Call[Any]]) -> list[Any]:
         deadline, attempt = time.monotonic() + self._patience, 0
         unsafe = next((call for call in calls if not call.repeatable), None)
         while True:
             try:
                 if self._flagged is None:
                     self._ask_version()
-                return send()
+                return self._send(calls)
             except (RedisError, OSError) as error:
                 problem = explain(error, self.server.where, calls[0].script if calls else None)
                 wait = self._pause(problem, unsafe, attempt, deadline, error)
                 if wait is None:
                     raise problem from error
             # A server that was demoted stays connected: only a new connection finds the new one.
-            self._disconnect()
+            self._sockets.renew()
             time.sleep(wait)
             attempt += 1
 
-    def _disconnect(self) -> None:
-        pool = self.redis.connection_pool
-        if redis.VERSION >= (7,):
-            pool.disconnect(inuse_connections=False)
-        else:
-            # It knows all or none. Threads that are in the middle of a call send it again.
-            pool.disconnect()
-
     def _ask_version(self) -> None:
-        try:
-            info = self.redis.execute_command("INFO", "server")
-        except redis.exceptions.ResponseError as error:
-            if isinstance(explain(error, ""), ServerUnavailable):
-                raise
-            info = None
-        self._read_version(info)
+        self._read_info(self._sockets.send([("INFO", "server")])[0])
 
-    def _send(self, call: Call[Any]) -> Any:
-        try:
-            return self.redis.execute_command(*self._words(call))
-        except NoScriptError:
-            self._known.clear()
-            # The whole text: another thread may have noted meanwhile that the server is being sent it.
-            return self.redis.execute_command(*self._words(call, whole=True))
-
-    def _send_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        replies = self._send_together(calls)
+    def _send(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        replies = self._sockets.send([self._words(call) for call in calls])
         missing = _first_missing(calls, replies)
         if missing is not None:
             self._known.clear()
-            replies[missing:] = self._send_together(calls[missing:], whole=True)
+            # The whole text: another thread may have noted meanwhile that the server is being sent it.
+            replies[missing:] = self._sockets.send([self._words(call, whole=True) for call in calls[missing:]])
             _first_missing(calls, replies)
         return replies
-
-    def _send_together(self, calls: Sequence[Call[Any]], whole: bool = False) -> list[Any]:
-        with self.redis.pipeline(transaction=False) as pipeline:
-            for call in calls:
-                pipeline.execute_command(*self._words(call, whole=whole))
-            return list(pipeline.execute(raise_on_error=False))
 
 
 class AsyncClient(_Client):
@@ -216,7 +200,7 @@ class AsyncClient(_Client):
         patience: float = PATIENCE,
         now: Now = server_time,
         trouble: Callable[[ServerError | None], None] = lambda error: None,
-        most: int = 32,
+        most: int = CONNECTIONS,
     ) -> None:
         """Make a client.
 
@@ -230,6 +214,9 @@ class AsyncClient(_Client):
         super().__init__(server, patience=patience, now=now)
         self.redis = server.async_connections(most)
         self._trouble = trouble
+        self._pooled = Pooled(self.redis)
+        self._channel: Channel | None = None
+        self._opening = asyncio.Lock()
 
     async def run(self, call: Call[T]) -> T:
         """Execute one call; see ``SyncClient.run``."""
@@ -261,6 +248,8 @@ class AsyncClient(_Client):
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._channel is not None:
+            await self._channel.close()
         await self.redis.aclose()
         await self.redis.connection_pool.disconnect()
 
@@ -268,13 +257,14 @@ class AsyncClient(_Client):
         before = cancellations()
         deadline, attempt = time.monotonic() + self._patience, 0
         unsafe = next((call for call in calls if not call.repeatable), None)
+        channel: Channel | None = None
         while True:
             try:
+                # What waits blocks its connection.
+                channel = self._pooled if any(call.confirms for call in calls) else await self._connected()
                 if self._flagged is None:
-                    await self._ask_version()
-                # A confirmation that is refused is a reply, which _send_many() knows.
-                alone = len(calls) == 1 and not calls[0].confirms
-                replies = [await self._send(calls[0])] if alone else await self._send_many(calls)
+                    await self._ask_version(channel)
+                replies = await self._send(channel, calls)
             except (RedisError, OSError) as error:
                 problem = explain(error, self.server.where, calls[0].script if calls else None)
                 wait = self._pause(problem, unsafe, attempt, deadline, error)
@@ -286,40 +276,35 @@ class AsyncClient(_Client):
                 obey(before)
                 return replies
             self._trouble(problem)
-            await self.redis.connection_pool.disconnect(inuse_connections=False)
+            # A server that was demoted stays connected: only a new connection finds the new one.
+            if channel is not None:
+                await channel.close()
             await asyncio.sleep(wait)
             attempt += 1
 
-    async def _ask_version(self) -> None:
-        try:
-            info = await self.redis.execute_command("INFO", "server")
-        except redis.exceptions.ResponseError as error:
-            if isinstance(explain(error, ""), ServerUnavailable):
-                raise
-            info = None
-        self._read_version(info)
+    async def _connected(self) -> Channel:
+        """Return what calls that do not wait go through, one for all of them."""
+        if self._channel is None or self._channel.closed:
+            async with self._opening:
+                if self._channel is not None and self._channel.closed:
+                    await self._channel.close()
+                    self._channel = None
+                if self._channel is None:
+                    self._channel = await open_channel(self.redis, REPLY_TIMEOUT)
+        return self._channel
 
-    async def _send(self, call: Call[Any]) -> Any:
-        try:
-            return await self.redis.execute_command(*self._words(call))
-        except NoScriptError:
-            self._known.clear()
-            return await self.redis.execute_command(*self._words(call, whole=True))
+    async def _ask_version(self, channel: Channel) -> None:
+        self._read_info((await channel.send([("INFO", "server")]))[0])
 
-    async def _send_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        replies = await self._send_together(calls)
+    async def _send(self, channel: Channel, calls: Sequence[Call[Any]]) -> list[Any]:
+        replies = await channel.send([self._words(call) for call in calls])
         missing = _first_missing(calls, replies)
         if missing is not None:
             self._known.clear()
-            replies[missing:] = await self._send_together(calls[missing:], whole=True)
+            whole = [self._words(call, whole=True) for call in calls[missing:]]
+            replies[missing:] = await channel.send(whole)
             _first_missing(calls, replies)
         return replies
-
-    async def _send_together(self, calls: Sequence[Call[Any]], whole: bool = False) -> list[Any]:
-        async with self.redis.pipeline(transaction=False) as pipeline:
-            for call in calls:
-                pipeline.execute_command(*self._words(call, whole=whole))
-            return list(await pipeline.execute(raise_on_error=False))
 
 
 def cancellations() -> int:

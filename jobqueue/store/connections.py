@@ -4,23 +4,32 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from jobqueue.errors import UnreadableResult
 from jobqueue.job import JobInfo
 from jobqueue.seal import Seal, open_result
 from jobqueue.signing import Distrusted
+from jobqueue.store.adding import Adding
 from jobqueue.store.call import Call
 from jobqueue.store.client import AsyncClient, Now, Steps, SyncClient, server_time
 from jobqueue.store.inspect import revealed
-from jobqueue.store.jobs import Watched
+from jobqueue.store.jobs import Added, NewJob, Watched
 from jobqueue.store.keys import QueueKeys
 from jobqueue.store.server import Server
 from jobqueue.store.waiting import AsyncWaiting, ended
 from jobqueue.stored import READ_LIMIT, check_size
 
 T = TypeVar("T")
+
+
+class _OfLoop(NamedTuple):
+    """What an event loop has of its own."""
+
+    client: AsyncClient
+    waiting: AsyncWaiting
+    adding: Adding
 
 
 class Connections:
@@ -48,9 +57,7 @@ class Connections:
         self._sync: SyncClient | None = None
         self._sync_process = 0
         self._lock = threading.RLock()
-        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[AsyncClient, AsyncWaiting]] = (
-            WeakKeyDictionary()
-        )
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _OfLoop] = WeakKeyDictionary()
 
     @property
     def server(self) -> Server:
@@ -104,7 +111,7 @@ class Connections:
 
     def async_client(self) -> AsyncClient:
         """Return the client of the running event loop."""
-        return self._of_loop()[0]
+        return self._of_loop().client
 
     def run(self, call: Call[T]) -> T:
         """Execute one call; see ``SyncClient.run``."""
@@ -117,6 +124,10 @@ class Connections:
     async def arun(self, call: Call[T]) -> T:
         """Execute one call from asyncio; see ``AsyncClient.run``."""
         return await self.async_client().run(call)
+
+    async def aadd(self, keys: QueueKeys, job: NewJob) -> Added | None:
+        """Add a plain job, together with those that come at the same time; see ``jobqueue.store.jobs.add``."""
+        return await self._of_loop().adding.add(keys, job)
 
     async def arun_many(self, calls: Sequence[Call[T]]) -> list[T]:
         """Execute calls in one round trip from asyncio; see ``AsyncClient.run_many``."""
@@ -138,7 +149,7 @@ class Connections:
         self, jobs: Sequence[tuple[QueueKeys, str]], timeout: float | None
     ) -> AsyncGenerator[tuple[int, Watched]]:
         """Yield jobs as they end, from asyncio; see ``ended``."""
-        return self._of_loop()[1].ended(jobs, timeout)
+        return self._of_loop().waiting.ended(jobs, timeout)
 
     def close(self) -> None:
         """Close the connections for ordinary code. They are made anew when they are needed again."""
@@ -151,15 +162,14 @@ class Connections:
         """Close the connections of the running event loop, and those for ordinary code."""
         entry = self._loops.pop(asyncio.get_running_loop(), None)
         if entry is not None:
-            client, waiting = entry
-            await waiting.close()
-            await client.close()
+            await entry.waiting.close()
+            await entry.client.close()
         self.close()
 
-    def _of_loop(self) -> tuple[AsyncClient, AsyncWaiting]:
+    def _of_loop(self) -> "_OfLoop":
         loop = asyncio.get_running_loop()
         entry = self._loops.get(loop)
         if entry is None:
             client = AsyncClient(self.server, now=self._now)
-            entry = self._loops[loop] = (client, AsyncWaiting(client))
+            entry = self._loops[loop] = _OfLoop(client, AsyncWaiting(client), Adding(client))
         return entry

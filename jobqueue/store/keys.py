@@ -75,7 +75,7 @@ KEYS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "worker_info": ("hash", "worker id -> host, process, what it does"),
         "tombstones": ("zset", "worker ids that are dead, by the time they were reaped"),
         "orders": ("hash", "worker id -> what it is told to do: quiet, stop, restart"),
-        "claims": ("hash", "worker id -> its last request and what it was answered"),
+        "claims": ("hash", "worker id -> its last request and what it was answered; token: the last given"),
         "inbox": ("list", "one per worker: ids that BLMOVE has handed to it"),
         # The rest.
         "stats": ("hash", "minute|task -> how many executions ended how, and how long they waited and ran"),
@@ -83,7 +83,7 @@ KEYS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "events": ("stream", "what has happened to jobs while the queue keeps events; some two thousand entries"),
         "meta": (
             "hash",
-            "paused, limited: of the line; token: the last given; sequence, turn, plain: the order; events: until",
+            "paused, limited: of the line; sequence, turn, plain: the order; events: until when they are kept",
         ),
         "waiters": ("set", "ids whose end somebody waits for"),
         "control": ("channel", "promote; relay; schedule; order; cancel <id>"),

@@ -75,6 +75,8 @@ class Admission:
         self._queue = queue
         self._slots = slots
         self._begun = begun
+        self.announces = True
+        """Whether anybody wants to know of each job that begins."""
         self._run_batch = run_batch
         self._in_hand = 0
         self._credit = 0
@@ -134,7 +136,8 @@ class Admission:
         elif not self._slots.take():
             return False
         self._alone.add(running)
-        self._begun(running)
+        if self.announces:
+            self._begun(running)
         return True
 
     def wait(self, running: Running, launch: Callable[[], None]) -> None:
@@ -159,7 +162,7 @@ class Admission:
         """Give back the slot of a job that is over, if no other shares it."""
         if running in self._alone:
             self._alone.remove(running)
-            self._slots.release(1)
+            self._slots.free += 1
         elif (seat := self._seats.pop(running, None)) is not None:
             seat.holders -= 1
             if not seat.holders:
@@ -194,7 +197,7 @@ class Admission:
             begin()
             return
         self._held[running] = begin
-        running.hold(functools.partial(self._withdraw_held, running))
+        running.hold(self._withdraw_held)
         asyncio.get_running_loop().call_later(HELD_AT_MOST, self._give_back, running)
         # Nothing is claimed any more before this one has begun, so there is nobody to wait for.
         self._credit = 0
@@ -227,7 +230,7 @@ class Admission:
     def _join(self, gathering: _Gathering, running: Running, item: Any) -> None:
         gathering.members[running] = item
         self._sit(running, gathering.seat)
-        running.hold(functools.partial(self._leave, gathering, running))
+        running.hold(functools.partial(self._leave, gathering))
         if not gathering.room:
             self._start(gathering)
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from jobqueue.worker.decide import Stop
 from jobqueue.worker.log import WorkerLog
 from jobqueue.worker.loop import end
 from jobqueue.worker.membership import Membership
-from jobqueue.worker.runner import Runner
+from jobqueue.worker.runner import Runner, Source
 from jobqueue.worker.running import Running
 from jobqueue.worker.slots import Slots
 from jobqueue.worker.waiter import Waiter
@@ -29,8 +29,14 @@ from jobqueue.worker.waiter import Waiter
 BATCH = 100
 """How many outcomes one script settles at most, and how many jobs it claims."""
 
+MANY_SLOTS = 16
+"""From how many slots on not all of them are filled in one exchange."""
+
 SPEAK_AFTER = 0.1
 """Seconds for which what jobs say of their progress is gathered."""
+
+# The constructor that NamedTuple writes is a function in Python, and calls this one.
+_new = tuple.__new__
 
 
 class Consumer:
@@ -53,7 +59,8 @@ class Consumer:
         seal: Seal | None,
         log: WorkerLog,
         begun: Callable[[Running], None],
-        settled: Callable[[Running, Outcome], None],
+        announces: Callable[[], bool],
+        settled: Callable[[Sequence[tuple[Running, Outcome]]], None],
         changed: Callable[[], None],
         others_turn: Callable[[], None],
         broken: Callable[[BaseException], None],
@@ -71,7 +78,8 @@ class Consumer:
             seal: seals results; None for plain text.
             log: is told what happens.
             begun: is told of each execution that has been started.
-            settled: is told of each execution whose outcome was written.
+            announces: says whether that is worth the while just now.
+            settled: is told of executions whose outcomes were written.
             changed: is told when slots are free or the queue has become idle.
             others_turn: is told when a slot is free that another queue is to have first.
             broken: is told when it cannot go on.
@@ -88,11 +96,15 @@ class Consumer:
         self._max_lost = max_lost
         self._seal = seal
         self._log = log
+        self._announces = announces
         self._admission = Admission(keys.queue, slots, begun=begun, run_batch=runner.run_batch)
+        self._source = Source(keys.queue, self._spoke, self._ended, self._admission)
         self._settled = settled
         self._changed = changed
         self._others_turn = others_turn
         self._broken = broken
+        # Of many slots half at once: while the server has one half in its hands, the other half runs.
+        self._at_once = min(BATCH, slots.total // 2 if slots.total >= MANY_SLOTS else slots.total)
         self._request = 0
         # Under which id, and to which request, there was an answer. The thread of the heartbeats reads it.
         self._answered = ("", 0)
@@ -229,7 +241,7 @@ class Consumer:
                 if self._differs:
                     await self._compare()
                 # Outcomes ask for more in any case: it costs nothing, and what a job has enqueued is taken at once.
-                n = self._admission.reserve(BATCH) if self._open and not self._suspended else 0
+                n = self._reserve()
                 if not n and not self._has_duties:
                     self._others_turn()
                     break
@@ -239,6 +251,13 @@ class Consumer:
                 finally:
                     self._exchanging = False
                     self._cancelled_early.clear()
+
+    def _reserve(self) -> int:
+        """Return how many jobs to ask for; ``release`` ends it."""
+        if not self._open or self._suspended:
+            return 0
+        # What lies in the inbox and is not claimed goes back into the line.
+        return self._admission.reserve(BATCH if self._landed else self._at_once)
 
     async def _exchange(self, n: int) -> None:
         """Send what is to be sent, ask for ``n`` jobs, and start what comes back."""
@@ -251,13 +270,16 @@ class Consumer:
         except asyncio.CancelledError:
             self._outcomes[:0] = batch
             raise
+        ended: list[tuple[Running, Outcome]] = []
         for (running, settlement), applied in zip(batch, answer.applied, strict=True):
             if running is None:
                 continue  # it was parked
             if applied:
-                self._settled(running, settlement.outcome)
+                ended.append((running, settlement.outcome))
             else:
                 self._log.superseded(running.context, settlement.outcome)
+        if ended:
+            self._settled(ended)
         if answer.forgotten:
             self._differs = True
         else:
@@ -269,6 +291,7 @@ class Consumer:
         if not answer.lease and worker == self._membership.id:
             self._suspended = True
             self._membership.suspect()
+        self._admission.announces = self._announces()
         for claimed in answer.jobs:
             self._begin(claimed, answer.now)
         self._admission.release(n, len(answer.jobs))
@@ -351,9 +374,7 @@ class Consumer:
 
     def _begin(self, claimed: Claimed, now: int) -> None:
         self.taken += 1
-        started = self._runner.start(
-            self.keys.queue, claimed, now, spoke=self._spoke, on_end=self._ended, place=self._admission
-        )
+        started = self._runner.start(claimed, now, self._source)
         if isinstance(started, Parked):
             self._outcomes.append((None, Settlement(claimed.id, claimed.token, started)))
             self._log.parked(self.keys.queue, claimed.id, started)
@@ -366,16 +387,19 @@ class Consumer:
                 self._admission.hand_back()
 
     def _ended(self, running: Running, outcome: Outcome) -> None:
-        if self.running.get(running.claimed.id) is running:
-            del self.running[running.claimed.id]
+        job_id, token = running.claimed.id, running.claimed.token
+        if self.running.get(job_id) is running:
+            del self.running[job_id]
         self._admission.ended(running)
         if self._seal is not None and isinstance(outcome, Completed):
             # Here, and not where it ran: that may be in a process of its own, which would do it too.
-            result = self._seal.result(self.keys.place, running.claimed.id, outcome.result)
+            result = self._seal.result(self.keys.place, job_id, outcome.result)
             outcome = replace(outcome, result=result)
-        if running.stopped is not Stop.LEASE_LOST:
-            self._outcomes.append((running, Settlement(running.claimed.id, running.claimed.token, outcome)))
-        self._wake.set()
+        outcomes = self._outcomes
+        if running.stopped is None or running.stopped is not Stop.LEASE_LOST:
+            outcomes.append((running, _new(Settlement, (job_id, token, outcome))))
+        if len(outcomes) <= 1:  # with more, it is awake already
+            self._wake.set()
 
     def _spoke(self, job: JobContext) -> None:
         # Called from any thread. A closed loop means that the worker has gone, and with it whoever would listen.

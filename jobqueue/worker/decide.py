@@ -97,7 +97,7 @@ def decide(ended: Returned | Raised, terms: Terms, stop: Stop | None = None) -> 
         stop: why the worker stopped it, if it did.
     """
     if isinstance(ended, Returned):
-        # A function that returns has done its work, even if it was asked to stop meanwhile.
+        # Even if it was asked to stop meanwhile: it has done its work.
         return Completed(ended.result, terms.result_ttl)
     error = signal_within(ended.error) or ended.error
     match error:

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from jobqueue.app import JobQueue
 from jobqueue.errors import JobTimeout, ServerError
+from jobqueue.events import STARTED
+from jobqueue.job import OutcomeKind
 from jobqueue.outcome import Outcome
 from jobqueue.store.claims import Settlement, settle
 from jobqueue.store.client import AsyncClient, SyncClient
@@ -150,10 +152,10 @@ class Engine:
             failed=lambda keys, error: log.queue_failed("membership", keys.queue, error),
         )
         self._pruner = Pruner(self._queues, settings.retention, self._client, log)
-        self._promoter = Promoter(self._queues, self._client, log)
+        self._promoter = Promoter(self._queues, self._client, log, heard=self._hears)
         self._measurer = Measurer(self._queues, self._client, log)
         known = [*((name, task.fingerprint) for task in jobs for name in task.names), (UNREADABLE, reader(jobs))]
-        self._relayer = Relayer(self._queues, jobs.keys, self._client, log)
+        self._relayer = Relayer(self._queues, jobs.keys, self._client, log, heard=self._hears)
         self._scheduler = Scheduler(
             {keys: jobs.scheduled(keys) for keys in self._queues},
             worker=lambda: self._membership.id,
@@ -172,6 +174,17 @@ class Engine:
             client=self._client,
             log=log,
         )
+        self._listener = Listener(
+            {keys["control"]: keys for keys in self._queues},
+            server,
+            cancel=self._cancel,
+            promote=self._promoter.wake,
+            relay=self._relayer.wake,
+            schedule=self._scheduler.wake,
+            order=self._membership.suspect,
+            missed=self._messages_missed,
+            log=log,
+        )
         self._loops: list[Loop] = [
             self._pruner,
             self._promoter,
@@ -187,17 +200,7 @@ class Engine:
                 client=self._client,
                 log=log,
             ),
-            Listener(
-                {keys["control"]: keys for keys in self._queues},
-                server,
-                cancel=self._cancel,
-                promote=self._promoter.wake,
-                relay=self._relayer.wake,
-                schedule=self._scheduler.wake,
-                order=self._membership.suspect,
-                missed=self._messages_missed,
-                log=log,
-            ),
+            self._listener,
         ]
         self._consumers = {
             keys.queue: Consumer(
@@ -211,6 +214,7 @@ class Engine:
                 seal=jobs.connections.seal,
                 log=log,
                 begun=self._begun,
+                announces=self._announces,
                 settled=self._settled,
                 changed=self._changed,
                 others_turn=self._others_turn,
@@ -222,11 +226,12 @@ class Engine:
 
     # -- life --------------------------------------------------------------------------------------------------------
 
-    async def start(self, waiting: bool) -> None:
+    async def start(self, waiting: bool, started: Callable[[], None]) -> None:
         """Begin to take jobs.
 
         Args:
             waiting: whether to wait for more when there are none.
+            started: is called when it is about to take the first: that may end the process.
         """
         for task in self._jobs:
             task.signature.prepare()
@@ -245,6 +250,7 @@ class Engine:
             consumer.start(waiting)
         where = server.where
         self._log.started(self._membership.id, list(self._consumers), self._concurrency, where, len(self._jobs))
+        started()
 
     async def _examine_server(self) -> None:
         """Say what is to be known of a server before jobs are trusted to it."""
@@ -357,12 +363,19 @@ class Engine:
         self._log.job_started(running.context)
         self._notifier.started(running.context)
 
-    def _settled(self, running: Running, outcome: Outcome) -> None:
-        context, seconds = running.context, running.seconds
-        self._log.job_ended(context, outcome, seconds)
-        self._notifier.ended(context, outcome, seconds)
-        self._pruner.count(1)
-        self._measurer.ended(context.queue, context.task, outcome.kind, seconds, running.waited)
+    def _announces(self) -> bool:
+        return self._log.is_detailed or STARTED in self._jobs.hooks.job
+
+    def _settled(self, ended: Sequence[tuple[Running, Outcome]]) -> None:
+        detailed, completed, hooks = self._log.is_detailed, OutcomeKind.COMPLETED, self._jobs.hooks.job
+        for running, outcome in ended:
+            context, kind, seconds = running.context, outcome.kind, running.ran
+            if detailed or kind is not completed:  # most jobs end so
+                self._log.job_ended(context, outcome, seconds)
+            if hooks:
+                self._notifier.ended(context, outcome, seconds)
+            self._measurer.ended(context.queue, context.task, kind, seconds, running.waited)
+        self._pruner.count(len(ended))
 
     def _changed(self) -> None:
         self._changes.set()
@@ -377,6 +390,9 @@ class Engine:
 
     def _cancel(self, keys: QueueKeys, job_id: str) -> None:
         self._consumers[keys.queue].cancel(job_id)
+
+    def _hears(self) -> bool:
+        return self._listener.listening
 
     def _messages_missed(self) -> None:
         self._membership.suspect()

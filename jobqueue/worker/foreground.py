@@ -61,11 +61,11 @@ class Foreground:
             max_attempts=read.terms.retry.attempts,
             # Lower than that of any execution: what looks at tokens refuses what this one writes.
             token=0,
-            meta=read.specification.meta,
-            enqueued_at=job.created_at,
+            meta=read.meta,
+            created_at=read.created_at,
             deadline=None,
             spoke=spoke,
-            key=read.specification.key,
+            key=read.terms.key,
             bonds=server.job,
         )
         args = [[read.args[0]]] if read.task.settings.batch is not None else read.args

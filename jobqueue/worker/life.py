@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Iterable
 
 from jobqueue.app import JobQueue
 from jobqueue.context import JobContext
-from jobqueue.events import Hooks, JobEnded, JobEvent, JobHook, JobStarted
+from jobqueue.events import STARTED, Hooks, JobEnded, JobEvent, JobHook, JobStarted
 from jobqueue.outcome import Outcome
 from jobqueue.worker.log import WorkerLog
 
@@ -40,12 +40,12 @@ class Notifier:
 
     def started(self, job: JobContext) -> None:
         """A job has begun."""
-        if hooks := self._hooks.of_start():
+        if hooks := self._hooks.job.get(STARTED):
             self._tell(hooks, JobStarted(job))
 
     def ended(self, job: JobContext, outcome: Outcome, seconds: float) -> None:
         """An execution is over and written down."""
-        if hooks := self._hooks.of_end(outcome.kind):
+        if hooks := self._hooks.job.get(outcome.kind):
             self._tell(hooks, JobEnded(job, outcome, seconds))
 
     async def close(self) -> None:

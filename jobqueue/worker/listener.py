@@ -66,6 +66,12 @@ class Listener(Loop):
         self._redis: Any = None
         self._messages: Any = None
         self._asked = False
+        self._subscribed = False
+
+    @property
+    def listening(self) -> bool:
+        """Whether messages come, as far as is known."""
+        return self._subscribed
 
     async def tick(self) -> float:
         """Read one message, or ask for a sign of life."""
@@ -94,6 +100,7 @@ class Listener(Loop):
 
     def _hear(self, message: dict[str, Any]) -> None:
         if message["type"] == "subscribe":
+            self._subscribed = True
             self._missed()
             return
         if message["type"] != "message":
@@ -113,7 +120,7 @@ class Listener(Loop):
     async def _close(self) -> None:
         messages, connection = self._messages, self._redis
         self._messages = self._redis = None
-        self._asked = False
+        self._asked = self._subscribed = False
         if messages is not None:
             try:
                 await messages.aclose()

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Sequence
 
 from jobqueue.errors import ServerError
-from jobqueue.histogram import bucket_of
+from jobqueue.histogram import SMALLEST, bucket_of
 from jobqueue.job import OutcomeKind
 from jobqueue.names import new_id
 from jobqueue.store.call import Call
@@ -58,7 +58,7 @@ class Measurer(Loop):
         if tally is None:
             tally = tallies[task] = Tally()
         tally.outcomes[kind] += 1
-        tally.ran[bucket_of(ran)] += 1
+        tally.ran[bucket_of(ran) if ran > SMALLEST else 0] += 1
         if waited is not None:
             tally.waited[bucket_of(waited)] += 1
 

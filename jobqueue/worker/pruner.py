@@ -9,7 +9,7 @@ from jobqueue.store.upkeep import prune
 from jobqueue.worker.log import WorkerLog
 from jobqueue.worker.loop import Loop
 
-IDLE = 10.0
+IDLE = 30.0
 """Seconds between two looks while there is little to delete."""
 
 EVERY = 1000
@@ -32,7 +32,7 @@ class Pruner(Loop):
         """Say that this many jobs more have been settled."""
         self._settled += settled
         if self._settled >= EVERY:
-            self._settled = 0
+            self._settled %= EVERY
             self.wake()
 
     async def tick(self) -> float:

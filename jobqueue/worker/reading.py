@@ -1,10 +1,13 @@
 """Reads a job that is to be run: its task, its arguments, what holds for it."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from pydantic_core import to_json
 
 from jobqueue.app import JobQueue
 from jobqueue.errors import InvalidOption, UnknownOption
-from jobqueue.job import Counts, Specification
+from jobqueue.job import NO_COUNTS, NOTHING, Counts, Specification
 from jobqueue.outcome import Parked
 from jobqueue.retry import Retry
 from jobqueue.settings import payload_to_read
@@ -24,18 +27,24 @@ class ReadJob(NamedTuple):
     """A job that can be run here.
 
     Attributes:
-        specification: what was asked for.
         task: the task.
         args: its positional arguments.
         kwargs: its other arguments.
         terms: what holds for this execution.
+        meta: what middleware and hooks want to know.
+        created_at: when it was enqueued, in milliseconds of the server's clock; None if that is not known.
+        due: from when on it might have started, in the same way.
+        slot: the slot of its schedule, in milliseconds since 1970; None for none.
     """
 
-    specification: Specification
     task: Task[..., Any]
     args: list[Any]
     kwargs: dict[str, Any]
     terms: Terms
+    meta: Mapping[str, Any] = NOTHING
+    created_at: int | None = None
+    due: int | None = None
+    slot: int | None = None
 
 
 def reader(jobs: JobQueue) -> str:
@@ -51,56 +60,91 @@ def reader(jobs: JobQueue) -> str:
     return __version__ if seal is None else f"{__version__}+{seal.fingerprint}"
 
 
-def read_job(
-    jobs: JobQueue, queue: str, job_id: str, text: bytes, counts: Counts, now: int | None = None
-) -> ReadJob | Parked:
-    """Read a job, or say why it cannot be run here.
+class Reader:
+    """Reads the jobs of an application.
 
     Args:
         jobs: the application.
-        queue: the name of its queue.
-        job_id: the id of the job.
-        text: the stored specification.
-        counts: how often the job was run before.
-        now: the server's time in milliseconds; None to accept what was signed long ago.
     """
-    limit = jobs.settings.read_limit
-    try:
-        check_size(text, "it", limit)
-        if (seal := jobs.connections.seal) is not None:
-            text = seal.open_job(jobs.keys(queue).place, job_id, text, None if now is None else now / 1000)
-        specification = Specification.parse(text, limit)
-    except Distrusted as error:
-        return Parked(UNREADABLE, reader(jobs), f"it is not trusted: {error}")
-    except TooLong as error:
-        # A worker that reads so much finds it, whatever its keys are; no other takes it out of parking.
-        needed = payload_to_read(error.size)
-        reason = (
-            f"its specification cannot be read: {error}; a worker with JobQueue(max_payload={needed}) or more reads it"
-        )
-        return Parked(UNREADABLE, newer(error.size), reason)
-    except ValueError as error:
-        return Parked(UNREADABLE, reader(jobs), f"its specification cannot be read: {error}")
-    task = jobs.get(specification.task)
-    if task is None:
-        return Parked(specification.task, "", f"no task {specification.task!r} is known here")
-    # Under the name that the job has: a worker that could run it may not know the one that the task has here.
-    name, wanted = specification.task, specification.version
-    if wanted > task.settings.version:
-        reason = f"it needs version {wanted} of task {name!r}, and version {task.settings.version} is known here"
-        return Parked(name, newer(wanted), reason)
-    try:
-        args, kwargs = task.signature.decode(task.upcasters.apply(specification.args, wanted))
-        terms = _terms(jobs, task, specification, counts)
-    except UpcastFailed as error:
-        cause = f": {plain(error.__cause__, MESSAGE_LIMIT)}" if error.__cause__ else ""
-        return Parked(name, task.fingerprint, f"{error}{cause}")
-    except (UnreadableArguments, InvalidOption, UnknownOption) as error:
-        return Parked(name, task.fingerprint, str(error))
-    except Exception as error:  # a type of the user's may raise anything when it is made from its JSON
-        reason = f"its arguments cannot be read: {plain(f'{type(error).__name__}: {error}', MESSAGE_LIMIT)}"
-        return Parked(name, task.fingerprint, reason)
-    return ReadJob(specification, task, args, kwargs, terms)
+
+    def __init__(self, jobs: JobQueue) -> None:
+        self._jobs = jobs
+        self._seal, self._limit = jobs.connections.seal, jobs.settings.read_limit
+        # By the name as it is stored: what holds for jobs without options that have not been run before.
+        self._first_terms: dict[bytes, tuple[Task[..., Any], Terms]] = {}
+
+    def read(self, queue: str, job_id: str, text: bytes, counts: Counts, now: int | None = None) -> ReadJob | Parked:
+        """Read a job, or say why it cannot be run here.
+
+        Args:
+            queue: the name of its queue.
+            job_id: the id of the job.
+            text: the stored specification.
+            counts: how often the job was run before.
+            now: the server's time in milliseconds; None to accept what was signed long ago.
+        """
+        if self._seal is None and len(text) <= self._limit and (parts := Specification.plain(text)) is not None:
+            # A job without options, on a shorter way: if that does not lead to the end, the longer one says why.
+            created, name, arguments = parts
+            if (known := self._first_terms.get(name) or self._know(name)) is not None:
+                task, terms = known
+                try:
+                    args, kwargs = task.signature.decode(arguments)
+                except Exception:  # whatever it is, it is met again, and said there
+                    return self._read_any(queue, job_id, text, counts, now)
+                if counts is not NO_COUNTS:
+                    terms = terms._replace(counts=counts)
+                return tuple.__new__(ReadJob, (task, args, kwargs, terms, NOTHING, created, created, None))
+        return self._read_any(queue, job_id, text, counts, now)
+
+    def _know(self, name: bytes) -> tuple[Task[..., Any], Terms] | None:
+        task = self._jobs.get(name.decode())
+        if task is None or task.settings.version > 1:
+            return None
+        settings = task.settings
+        ttl = 0 if self._jobs.settings.retention.completed.nothing else settings.result_ttl
+        terms = Terms(NO_COUNTS, settings.retry, settings.timeout, ttl, name.decode())
+        self._first_terms[name] = task, terms
+        return task, terms
+
+    def _read_any(self, queue: str, job_id: str, text: bytes, counts: Counts, now: int | None) -> ReadJob | Parked:
+        jobs, seal, limit = self._jobs, self._seal, self._limit
+        try:
+            check_size(text, "it", limit)
+            if seal is not None:
+                text = seal.open_job(jobs.keys(queue).place, job_id, text, None if now is None else now / 1000)
+            specification = Specification.parse(text, limit)
+        except Distrusted as error:
+            return Parked(UNREADABLE, reader(jobs), f"it is not trusted: {error}")
+        except TooLong as error:
+            # A worker that reads so much finds it, whatever its keys are; no other takes it out of parking.
+            needed = payload_to_read(error.size)
+            needs = f"a worker with JobQueue(max_payload={needed}) or more reads it"
+            reason = f"its specification cannot be read: {error}; {needs}"
+            return Parked(UNREADABLE, newer(error.size), reason)
+        except ValueError as error:
+            return Parked(UNREADABLE, reader(jobs), f"its specification cannot be read: {error}")
+        task = jobs.get(specification.task)
+        if task is None:
+            return Parked(specification.task, "", f"no task {specification.task!r} is known here")
+        # Under the name that the job has: a worker that could run it may not know the one that the task has here.
+        name, wanted = specification.task, specification.version
+        if wanted > task.settings.version:
+            reason = f"it needs version {wanted} of task {name!r}, and version {task.settings.version} is known here"
+            return Parked(name, newer(wanted), reason)
+        try:
+            args, kwargs = task.signature.decode(to_json(task.upcasters.apply(specification.args, wanted)))
+            terms = _terms(jobs, task, specification, counts)
+        except UpcastFailed as error:
+            cause = f": {plain(error.__cause__, MESSAGE_LIMIT)}" if error.__cause__ else ""
+            return Parked(name, task.fingerprint, f"{error}{cause}")
+        except (UnreadableArguments, InvalidOption, UnknownOption) as error:
+            return Parked(name, task.fingerprint, str(error))
+        except Exception as error:  # a type of the user's may raise anything when it is made from its JSON
+            reason = f"its arguments cannot be read: {plain(f'{type(error).__name__}: {error}', MESSAGE_LIMIT)}"
+            return Parked(name, task.fingerprint, reason)
+        found = specification
+        return ReadJob(task, args, kwargs, terms, found.meta, found.created_at, found.due, found.slot)
 
 
 def _terms(jobs: JobQueue, task: Task[..., Any], specification: Specification, counts: Counts) -> Terms:

@@ -1,17 +1,18 @@
 """How a process finds the application that another process has."""
 
 import importlib
+import json
 import runpy
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic_core import from_json, to_json
-
-from jobqueue.app import JobQueue
 from jobqueue.errors import JobQueueError, suggestion
+
+if TYPE_CHECKING:  # whoever only passes a reference on does not need it
+    from jobqueue.app import JobQueue
 
 
 class AppNotFound(JobQueueError):
@@ -56,10 +57,10 @@ class AppReference:
         return cls(module, "", attribute, (folder,))
 
     @classmethod
-    def locate(cls, jobs: JobQueue) -> "AppReference | None":
+    def locate(cls, jobs: "JobQueue") -> "AppReference | None":
         """Return where an application of this process is, or None if no module has it as a global."""
         # What can be imported goes before the script, which would be run once more.
-        for name, module in sorted(sys.modules.items(), key=lambda item: item[0] == "__main__"):
+        for name, module in sorted(sys.modules.copy().items(), key=lambda item: item[0] == "__main__"):
             for attribute, value in list(getattr(module, "__dict__", {}).items()):
                 if value is jobs:
                     script = getattr(module, "__file__", "") if name == "__main__" else ""
@@ -71,22 +72,24 @@ class AppReference:
     @classmethod
     def from_json(cls, text: bytes) -> "AppReference":
         """Read what ``to_json`` wrote."""
-        members = from_json(text)
+        members = json.loads(text)
         return cls(members["module"], members["script"], members["attribute"], tuple(members["search"]))
 
     def to_json(self) -> bytes:
         """Return the reference as JSON, on one line."""
-        return to_json(asdict(self))
+        return json.dumps(asdict(self)).encode()
 
     def __str__(self) -> str:
         return f"{self.module or self.script}:{self.attribute}" if self.attribute else self.module
 
-    def load(self) -> JobQueue:
+    def load(self) -> "JobQueue":
         """Import the application.
 
         Raises:
             AppNotFound: the module or the application is not there. An error inside the module is raised as it is.
         """
+        from jobqueue.app import JobQueue
+
         for place in reversed(self.search):
             if place not in sys.path:
                 sys.path.insert(0, place)
@@ -118,7 +121,9 @@ class AppReference:
             near = suggestion(self.module, [path.stem for path in place.glob("*.py")])
             raise AppNotFound(f"there is no module {self.module!r} in {place} or where Python looks{near}") from None
 
-    def _checked(self, members: dict[str, Any]) -> JobQueue:
+    def _checked(self, members: dict[str, Any]) -> "JobQueue":
+        from jobqueue.app import JobQueue
+
         value = members.get(self.attribute)
         if isinstance(value, JobQueue):
             return value

@@ -10,8 +10,11 @@ from jobqueue.worker.apart import concerns_one_queue
 from jobqueue.worker.log import WorkerLog
 from jobqueue.worker.loop import Loop
 
-IDLE = 5.0
+IDLE = 30.0
 """Seconds between two looks while nothing is known to have ended: a message says when that changes."""
+
+UNHEARD = 5.0
+"""The same while no messages come."""
 
 GO_ON = 0.1
 """Seconds until others are picked from a queue of which none that were picked could be told."""
@@ -28,21 +31,29 @@ class Relayer(Loop):
         find: returns the keys of any queue: messages may go to one that this worker does not serve.
         client: executes the calls.
         log: is told of trouble.
+        heard: says whether messages come.
     """
 
     name = "relayer"
 
     def __init__(
-        self, queues: Sequence[QueueKeys], find: Callable[[str], QueueKeys], client: AsyncClient, log: WorkerLog
+        self,
+        queues: Sequence[QueueKeys],
+        find: Callable[[str], QueueKeys],
+        client: AsyncClient,
+        log: WorkerLog,
+        *,
+        heard: Callable[[], bool],
     ) -> None:
         super().__init__(log)
+        self._heard = heard
         self._queues = queues
         self._find = find
         self._client = client
 
     async def tick(self) -> float:
         """Tell some; those that are left come next."""
-        wait = IDLE
+        wait = IDLE if self._heard() else UNHEARD
         for keys, reply in await self._each(self._client, self._queues, relay):
             told = await self._apart(keys, self._carry(keys, reply.messages), 0)
             if told or (reply.more and not reply.messages):

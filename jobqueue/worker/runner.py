@@ -7,27 +7,30 @@ from contextvars import Context
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha1
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from jobqueue.app import JobQueue
 from jobqueue.context import JobContext, enter
 from jobqueue.dependencies import After, edges_of
 from jobqueue.errors import JobTimeout
 from jobqueue.job import moment
-from jobqueue.middleware import CallNext, compose
-from jobqueue.outcome import Outcome, Parked
+from jobqueue.middleware import compose
+from jobqueue.outcome import Completed, Outcome, Parked
 from jobqueue.signals import WaitFor
 from jobqueue.signature import UnwritableResult
 from jobqueue.store.claims import BESIDE_OTHERS, Claimed
 from jobqueue.store.relay import dependency_count
 from jobqueue.task import Draft, Task
-from jobqueue.worker.decide import Raised, Returned, Stop, Waiting, decide, signal_within
+from jobqueue.worker.decide import Raised, Stop, Waiting, decide, signal_within
 from jobqueue.worker.executors.process import ProcessExecutor
 from jobqueue.worker.executors.thread import ThreadExecutor
 from jobqueue.worker.log import WorkerLog
-from jobqueue.worker.reading import read_job
+from jobqueue.worker.reading import Reader
 from jobqueue.worker.running import Running
 from jobqueue.worker.together import Call, Member, Together
+
+NOTHING = b"null"
+"""The result of a function that returns none."""
 
 GIVE_UP_AFTER = 5.0
 """Seconds that an async task has to end after it was cancelled, before it is settled without it."""
@@ -49,6 +52,22 @@ class Place(Protocol):
         ...
 
 
+class Source(NamedTuple):
+    """Where jobs come from, and what is told of them there.
+
+    Attributes:
+        queue: the name of the queue.
+        spoke: is called when a job has said something of its progress, from any thread.
+        on_end: is called once, in the event loop, when a job is over.
+        place: where jobs wait until they may begin; None to begin at once, and without company.
+    """
+
+    queue: str
+    spoke: Callable[[JobContext], None]
+    on_end: Callable[[Running, Outcome], None]
+    place: Place | None = None
+
+
 class Runner:
     """Runs the jobs of an application, each where its task says."""
 
@@ -64,6 +83,8 @@ class Runner:
             processes: runs the tasks that want a process of their own; None runs them here, because this is one.
         """
         self._jobs = jobs
+        self._bonds = jobs.job
+        self._reader = Reader(jobs)
         self._log = log
         self._on_stuck = on_stuck
         self._stuck = 0
@@ -72,50 +93,38 @@ class Runner:
         # Tasks that nobody holds on to may be collected while they run.
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(
-        self,
-        queue: str,
-        claimed: Claimed,
-        now: int,
-        *,
-        spoke: Callable[[JobContext], None],
-        on_end: Callable[[Running, Outcome], None],
-        place: Place | None = None,
-    ) -> Running | Parked:
+    def start(self, claimed: Claimed, now: int, source: Source) -> Running | Parked:
         """Start a job, or say why it cannot be run here.
 
         Args:
-            queue: the name of its queue.
             claimed: the job.
             now: the server's time when it was claimed, in milliseconds.
-            spoke: is called when the job has said something of its progress, from any thread.
-            on_end: is called once, in the event loop, when it is over.
-            place: where it waits until it may begin; None to begin at once, and without company.
+            source: where it comes from.
         """
-        job = read_job(self._jobs, queue, claimed.id, claimed.specification, claimed.counts, now)
+        counts, place = claimed.counts, source.place
+        job = self._reader.read(source.queue, claimed.id, claimed.specification, counts, now)
         if isinstance(job, Parked):
             return job
-        task, args, kwargs, terms = job.task, job.args, job.kwargs, job.terms
-        specification = job.specification
+        task, args, kwargs, terms, meta, created_at, due, slot = job
         context = JobContext(
             id=claimed.id,
             task=task.name,
-            queue=queue,
-            attempt=claimed.counts.attempt,
+            queue=source.queue,
+            attempt=counts.failures + 1,
             max_attempts=terms.retry.attempts,
             token=claimed.token,
-            meta=specification.meta,
-            enqueued_at=None if specification.created_at is None else moment(specification.created_at),
+            meta=meta,
+            created_at=created_at,
             deadline=None if terms.timeout is None else moment(now) + timedelta(seconds=terms.timeout),
-            spoke=spoke,
-            key=specification.key,
-            slot=None if specification.slot is None else moment(specification.slot),
-            bonds=self._jobs.job,
+            spoke=source.spoke,
+            key=terms.key,
+            slot=None if slot is None else moment(slot),
+            bonds=self._bonds,
         )
-        running = Running(claimed, context, terms, on_end)
-        if specification.due is not None and not claimed.begun:
-            running.waited = (now - specification.due) / 1000
-        apart = task.settings.run == "process" or (claimed.counts.lost > 0 and self._runs_apart(claimed.counts.lost))
+        running = Running(claimed, context, terms, source.on_end)
+        if due is not None and not claimed.begun:
+            running.waited = (now - due) / 1000
+        apart = task.settings.run == "process" or (counts.lost > 0 and self._runs_apart(counts.lost))
         if place is not None and task.settings.batch is not None and not apart:
             place.member(running, task, args[0])
             return running
@@ -132,10 +141,13 @@ class Runner:
             self._spawn(self._processes.run(running, now))
         elif task.settings.batch is not None:
             self.run_batch(task, [Member(running, args[0])])
-        elif task.is_async:
-            self._spawn(self._run_async(running, task, functools.partial(task.function, *args, **kwargs)))
         else:
-            self._spawn(self._run_in_thread(running, task, functools.partial(task.function, *args, **kwargs)))
+            run = self._run_async if task.is_async else self._run_in_thread
+            # Not asyncio.create_task(): a name for each takes as long as the task. It takes itself out of the set: a
+            # callback of its end would be another turn of the event loop.
+            execution = asyncio.get_running_loop().create_task(run(running, task, args, kwargs))
+            self._tasks.add(execution)
+            running.execution = execution
 
     def run_batch(self, task: Task[..., Any], members: Sequence[Member]) -> None:
         """Run jobs of a batch task in one call."""
@@ -160,10 +172,11 @@ class Runner:
                 task.cancel()
             await asyncio.wait(self._tasks, timeout=1.0)
 
-    def _spawn(self, execution: Coroutine[Any, Any, None]) -> None:
-        job = asyncio.create_task(execution)
-        self._tasks.add(job)
-        job.add_done_callback(self._tasks.discard)
+    def _spawn(self, execution: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(execution)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def _runs_apart(self, lost: int) -> bool:
         # A job whose next loss may be its last runs apart: if it is what kills its workers, it does so alone, and those
@@ -172,31 +185,60 @@ class Runner:
         excess = lost - (self._jobs.settings.max_lost - 1)
         return excess >= 0 and excess % BESIDE_OTHERS == 0
 
-    async def _run_async(self, running: Running, task: Task[..., Any], call: CallNext) -> None:
-        this = _this_task()
+    async def _run_async(self, running: Running, task: Task[..., Any], args: list[Any], kwargs: dict[str, Any]) -> None:
+        # What most jobs are, so without a wrapper more than it takes.
+        enter(running.context)
+        running.begin(self._cancel)
+        try:
+            if self._jobs.layers:
+                call = compose(self._jobs.layers, running.context, functools.partial(task.function, *args, **kwargs))
+                value = await call()
+            else:
+                value = await task.function(*args, **kwargs)
+            result = NOTHING if value is None else self._checked(task, value)
+            outcome: Outcome = Completed(result, running.terms.result_ttl)
+        except BaseException as error:  # a job may raise anything, and whatever it is must be settled
+            outcome = await self._of_error(running, error)
+        self._tasks.discard(running.execution)
+        running.end(outcome)
 
-        def halt(why: Stop) -> None:
-            this.cancel()
-            asyncio.get_running_loop().call_later(GIVE_UP_AFTER, self._give_up, running)
+    def _cancel(self, running: Running, why: Stop) -> None:
+        assert running.execution is not None
+        running.execution.cancel()
+        asyncio.get_running_loop().call_later(GIVE_UP_AFTER, self._give_up, running)
 
-        await self._run(running, task, call, halt)
-
-    async def _run_in_thread(self, running: Running, task: Task[..., Any], function: Callable[[], Any]) -> None:
-        this = _this_task()
+    async def _run_in_thread(
+        self, running: Running, task: Task[..., Any], args: list[Any], kwargs: dict[str, Any]
+    ) -> None:
         future: asyncio.Future[Any] | None = None
 
         async def call() -> Any:
             nonlocal future
-            future = self._threads.submit(function, late=self._came_back)
+            future = self._threads.submit(functools.partial(task.function, *args, **kwargs), late=self._came_back)
             return await future
 
-        def halt(why: Stop) -> None:
+        def halt(running: Running, why: Stop) -> None:
             if future is None or future.done():
-                this.cancel()  # it is in middleware
+                assert running.execution is not None
+                running.execution.cancel()  # it is in middleware
             elif why is Stop.TIMEOUT:
                 self._abandon(future, running.context)
 
-        await self._run(running, task, call, halt)
+        enter(running.context)
+        running.begin(halt)
+        try:
+            layers = self._jobs.layers
+            value = await (compose(layers, running.context, call) if layers else call)()
+            result = NOTHING if value is None else self._checked(task, value)
+            outcome: Outcome = Completed(result, running.terms.result_ttl)
+        except BaseException as error:  # see _run_async
+            outcome = await self._of_error(running, error)
+        self._tasks.discard(running.execution)
+        running.end(outcome)
+
+    async def _of_error(self, running: Running, error: BaseException) -> Outcome:
+        raised = Raised(await self._with_children(error, running.context))
+        return decide(raised, running.terms, running.stopped)
 
     def _call_async(self, task: Task[..., Any], items: list[Any], context: Context, first: JobContext) -> Call:
         async def call() -> Any:
@@ -228,19 +270,6 @@ class Runner:
         self._stuck += 1
         self._log.thread_stuck(job, self._stuck)
         self._on_stuck(self._stuck)
-
-    async def _run(self, running: Running, task: Task[..., Any], call: CallNext, halt: Callable[[Stop], None]) -> None:
-        """Call the function inside the middleware, and turn whatever happens into an outcome."""
-        enter(running.context)
-        running.begin(halt)
-        ended: Returned | Raised
-        try:
-            if self._jobs.layers:
-                call = compose(self._jobs.layers, running.context, call)
-            ended = Returned(self._checked(task, await call()))
-        except BaseException as error:  # a job may raise anything, and whatever it is must be settled
-            ended = Raised(await self._with_children(error, running.context))
-        running.end(decide(ended, running.terms, running.stopped))
 
     async def _with_children(self, error: BaseException, job: JobContext) -> BaseException:
         """Enqueue the jobs that a job wants to wait for; what it raised otherwise is left as it is."""
@@ -288,9 +317,3 @@ class Runner:
 def _child_id(parent: str, number: int) -> str:
     name = f"{parent}:{number}"
     return name if len(name) <= 128 else f"{sha1(parent.encode()).hexdigest()}:{number}"
-
-
-def _this_task() -> "asyncio.Task[Any]":
-    task = asyncio.current_task()
-    assert task is not None
-    return task

@@ -20,19 +20,22 @@ class Running:
         terms: what holds for this execution.
         stopped: why it was told to stop, if it was.
         ended: whether it is over, as far as the queue is concerned.
+        ran: for how many seconds it has run, when it is over.
         waited: for how many seconds the job has waited; None if that is not known, or this is not its first execution.
+        execution: what runs it on the event loop, if anything does.
     """
 
     __slots__ = (
         "_begun",
         "_halt",
         "_on_end",
-        "_over",
         "_started",
         "_timer",
         "claimed",
         "context",
         "ended",
+        "execution",
+        "ran",
         "stopped",
         "terms",
         "waited",
@@ -47,24 +50,25 @@ class Running:
         self.stopped: Stop | None = None
         self.ended = False
         self.waited: float | None = None
+        self.execution: asyncio.Task[None] | None = None
         self._on_end = on_end
         self._begun = False
-        self._halt: Callable[[Stop], None] | None = None
+        self._halt: Halt | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._started = time.monotonic()
-        self._over = 0.0
+        self.ran = 0.0
 
     @property
     def seconds(self) -> float:
         """How long it has been running, or has run."""
-        return (self._over or time.monotonic()) - self._started
+        return self.ran if self.ended else time.monotonic() - self._started
 
     @property
     def overdue(self) -> float:
         """For how many seconds it has overrun its timeout; not more than 0 if it has not."""
         return self.seconds - self.terms.timeout if self.terms.timeout and self._begun else 0.0
 
-    def hold(self, withdraw: Callable[[Stop], None] | None) -> None:
+    def hold(self, withdraw: "Halt | None") -> None:
         """Say what becomes of it if it is told to stop before it has begun.
 
         Args:
@@ -72,7 +76,7 @@ class Running:
         """
         self._halt = withdraw
 
-    def begin(self, halt: Callable[[Stop], None]) -> None:
+    def begin(self, halt: "Halt") -> None:
         """Start the clock.
 
         Args:
@@ -85,7 +89,7 @@ class Running:
         self._started = time.monotonic()
         self._halt = halt
         if self.stopped is not None:
-            halt(self.stopped)
+            halt(self, self.stopped)
         elif self.terms.timeout is not None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self.terms.timeout, self.stop, Stop.TIMEOUT)
@@ -99,14 +103,18 @@ class Running:
             # A function that returns because it was cancelled has completed. At a shutdown it is to run again instead.
             self.context.stop()
         if self._halt is not None:
-            self._halt(why)
+            self._halt(self, why)
 
     def end(self, outcome: Outcome) -> None:
         """Say how it ended. What comes second, from code that went on after it was given up, is ignored."""
         if self.ended:
             return
         self.ended = True
-        self._over = time.monotonic()
+        self.ran = time.monotonic() - self._started
         if self._timer is not None:
             self._timer.cancel()
         self._on_end(self, outcome)
+
+
+Halt = Callable[[Running, Stop], None]
+"""Makes an execution stop, or end before it has begun."""

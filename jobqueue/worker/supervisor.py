@@ -1,6 +1,7 @@
 """Owns the worker processes: starts them, replaces those that die, and gives the jobs of the dead back at once."""
 
 import contextlib
+import json
 import math
 import selectors
 import signal
@@ -13,17 +14,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from pydantic_core import from_json
-
 from jobqueue.errors import ServerError
-from jobqueue.outcome import Interrupted, Lost
-from jobqueue.store.claims import reap
-from jobqueue.store.client import SyncClient
-from jobqueue.store.keys import queue_keys
-from jobqueue.store.server import MemoryServer, server_at
-from jobqueue.worker.child import EXIT_FAILED, EXIT_MISTAKEN, EXIT_REPLACE, HURRY, STOP, Assignment
-from jobqueue.worker.log import SupervisorLog
+from jobqueue.worker.assignment import EXIT_FAILED, EXIT_MISTAKEN, EXIT_REPLACE, HURRY, STOP, Assignment
 from jobqueue.worker.reload import SourceWatch
+from jobqueue.worker.supervisor_log import SupervisorLog
 
 KILL_AFTER = 5.0
 """Seconds beyond the shutdown timeout after which a process that has not ended is killed."""
@@ -33,9 +27,6 @@ RELOAD_TIMEOUT = 5.0
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at the processes, besides those that a signal or a message causes."""
-
-REAP_PATIENCE = 5.0
-"""Seconds for which it is tried to take back the jobs of a dead process. After that, its lease runs out."""
 
 TOLD = "told to stop"
 """Why it ends when no signal says so."""
@@ -202,8 +193,7 @@ class Supervisor:
         # Whoever kills it with -9, be it the kernel, says nothing of whether it can start.
         able = child.ready or code == -signal.SIGKILL
         if not done:
-            outcome = Interrupted("its worker was stopped") if orderly else Lost(f"its worker process {cause}")
-            self._give_back(child, outcome)
+            self._give_back(child, cause, orderly)
         if done and self._assignment.burst:
             slot.wanted = False
         if not slot.wanted or orderly:
@@ -225,34 +215,20 @@ class Supervisor:
             if slot.child:
                 slot.child.end(within=KILL_AFTER)
 
-    def _give_back(self, child: "_Child", outcome: Lost | Interrupted) -> None:
+    def _give_back(self, child: "_Child", cause: str, orderly: bool) -> None:
         """Take back the jobs of a dead process, so that others can run them at once."""
         if not child.ids or not child.facts:
             return
-        server = server_at(child.facts["url"])
-        if isinstance(server, MemoryServer):
-            return  # it has died with the process
-        client = SyncClient(server, patience=REAP_PATIENCE)
+        # Only now: without a client of Redis, this process needs a third of the memory.
+        from jobqueue.worker.give_back import give_back
+
         try:
-            for queue in child.facts["queues"]:
-                keys = queue_keys(child.facts["prefix"], queue)
-                returned = failed = 0
-                for worker in child.ids:
-                    cursor = "0"
-                    while True:
-                        reply = client.run(
-                            reap(keys, worker, outcome, force=True, cursor=cursor, max_lost=child.facts["max_lost"])
-                        )
-                        returned, failed, cursor = returned + reply.returned, failed + reply.failed, reply.cursor
-                        if cursor == "0":
-                            break
+            for queue, returned, failed in give_back(child.facts, child.ids, cause, orderly):
                 if returned or failed:
                     self._log.gave_back(child.process.pid, queue, returned, failed)
         except ServerError as error:
             if child.ready:  # else it never took any
                 self._log.could_not_give_back(child.process.pid, error)
-        finally:
-            client.close()
 
     def _reload(self) -> None:
         self._log.reloading()
@@ -335,7 +311,7 @@ class _Child:
                 self._buffer += data
         *lines, self._buffer = self._buffer.split(b"\n")
         for line in lines:
-            yield from_json(line)
+            yield json.loads(line)
 
 
 def _cause(code: int) -> str:

@@ -104,7 +104,7 @@ class Together:
         if not self._members:
             return
         for member in self._members:
-            member.running.begin(functools.partial(self._halt, member.running))
+            member.running.begin(self._halt)
         try:
             if self._layers:
                 await self._pass_middleware()

@@ -6,7 +6,8 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from jobqueue.errors import ServerError
-from jobqueue.store.call import run_command
+from jobqueue.store.call import Argument, run_command
+from jobqueue.store.channel import Channel, open_channel
 from jobqueue.store.claims import blocking_move
 from jobqueue.store.client import AsyncClient
 from jobqueue.store.failures import explain
@@ -34,6 +35,7 @@ class Waiter:
         self._keys = keys
         self._client = client
         self._redis: Any = None
+        self._channel: Channel | None = None
         self._client_id: int | None = None
         self._waiting: asyncio.Future[None] | None = None
         self._blocking = False
@@ -60,20 +62,33 @@ class Waiter:
     async def _move(self, worker: str) -> bool:
         server = self._client.server
         try:
-            if self._redis is None:
-                self._redis = server.async_connections(most=1, timeout=BLOCK + PATIENCE)
+            if self._channel is None:
+                if self._redis is None:
+                    self._redis = server.async_connections(most=1, timeout=BLOCK + PATIENCE)
+                self._channel = await open_channel(self._redis, BLOCK + PATIENCE)
             if self._client_id is None:
-                self._client_id = await self._redis.execute_command("CLIENT", "ID")
+                self._client_id = await self._ask("CLIENT", "ID")
             if self._interrupted:
                 return False
             self._blocking = True
-            command = blocking_move(self._keys, worker, BLOCK, server.knows_blmove)
-            return await self._redis.execute_command(*command) is not None
+            return await self._ask(*blocking_move(self._keys, worker, BLOCK, server.knows_blmove)) is not None
         except (RedisError, OSError) as error:
-            self._client_id = None
             # A server that was demoted stays connected: only a new connection finds the new one.
-            await self._redis.connection_pool.disconnect()
+            await self._disconnect()
             raise explain(error, server.where) from error
+
+    async def _ask(self, *words: Argument) -> Any:
+        assert self._channel is not None
+        [reply] = await self._channel.send([words])
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    async def _disconnect(self) -> None:
+        self._client_id = None
+        if self._channel is not None:
+            channel, self._channel = self._channel, None
+            await channel.close()
 
     async def stop(self) -> None:
         """End the wait, and begin no other."""
@@ -98,6 +113,7 @@ class Waiter:
 
     async def close(self) -> None:
         """Close the connection."""
+        await self._disconnect()
         if self._redis is not None:
             await self._redis.aclose()
             await self._redis.connection_pool.disconnect()

@@ -101,8 +101,7 @@ class Worker:
             started: is called when the worker takes jobs.
         """
         try:
-            await self._start()
-            started()
+            await self._start(started)
             await self._wait()
         finally:
             await self._end()
@@ -136,7 +135,7 @@ class Worker:
     ) -> None:
         await self._end()
 
-    async def _start(self) -> None:
+    async def _start(self, started: Callable[[], None] = lambda: None) -> None:
         self._hurry.clear()
         self._stopping.clear()
         self._loop = asyncio.get_running_loop()
@@ -161,7 +160,7 @@ class Worker:
             examines=self._examines,
         )
         # The server may be away for long: a worker that is told to stop must not wait for it.
-        await self._unless_stopped(self._engine.start(waiting=not self.burst))
+        await self._unless_stopped(self._engine.start(waiting=not self.burst, started=started))
 
     async def _wait(self) -> None:
         assert self._engine is not None

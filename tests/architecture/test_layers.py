@@ -15,7 +15,7 @@ PACKAGE = Path(jobqueue.__file__).parent
 # as none imports itself in the end.
 LAYERS = [
     "errors version visible",
-    "durations histogram keyring names stored",
+    "durations histogram keyring models names stored",
     "cron signing",
     "encryption schedule",
     "batch dedup durability fingerprint limits signals",

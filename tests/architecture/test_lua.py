@@ -160,7 +160,7 @@ def test_no_key_is_put_together_but_the_channel_that_tells_of_an_end(path):
             assert (command, key.partition(" ")[0]) == ("'PUBLISH'", "key.finished")
             assert key in ("key.finished .. ':' .. id", "key.finished .. ':' .. job.id")
         else:
-            assert re.fullmatch(r"key\.\w+|key\[(state|name)\]|line|ended|column|name|bonds", key)
+            assert re.fullmatch(r"key\.\w+|key\[(state|name)\]|line|ended|column|name|bonds|unpack\(others\)", key)
 
 
 @named(INCLUDES)

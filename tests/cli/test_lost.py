@@ -168,6 +168,6 @@ def test_a_job_that_kills_its_process_fails_and_those_beside_it_complete(
 def test_a_job_that_ends_its_worker_in_another_way_is_lost_too_and_has_failed(start, enqueue, task):
     handle = enqueue(task)
     worker = start("worker", "app:jobs", "-b", "-c", "1")
-    assert worker.code(40) == 0
+    assert worker.code(40) == 0, worker.log
     info = handle.info()
     assert (info.state, info.counts.lost, info.counts.interrupted) == (JobState.FAILED, 3, 0), worker.log

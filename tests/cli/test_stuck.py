@@ -34,6 +34,7 @@ async def wait_for(path: str) -> int:
 
 @jobs.task(timeout=0.2, retry=Retry(attempts=1))
 async def block(path: str) -> None:
+    Path(path + ".begun").touch()
     while not Path(path).exists():
         time.sleep(0.05)
 
@@ -93,8 +94,8 @@ def test_a_blocked_event_loop_is_replaced_after_its_server_was_away(start: Calla
         worker = start("worker", "app:jobs", "--shutdown-timeout", "0s", JOBQUEUE_URL=server.url)
         worker.says("takes jobs")
         (child,) = worker.children
-        blocking = producer.queue("default").enqueue("block", {"path": never}, timeout=1.5)
-        wait_until(lambda: blocking.state() is JobState.ACTIVE, "it blocks")
+        producer.queue("default").enqueue("block", {"path": never}, timeout=1.5)
+        wait_until(lambda: Path(never + ".begun").exists(), "it blocks")  # active it is before its worker knows
 
         server.kill()
         worker.says("this process is to be replaced: its event loop is blocked")

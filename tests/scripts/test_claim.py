@@ -24,14 +24,13 @@ def test_a_worker_gets_the_oldest_jobs_and_holds_them(desk, enqueue, keyspace):
     space = keyspace()
     assert space["wait"] == ["c"]
     assert space["active"] == {"a": f"{START}000 {START} w1", "b": f"{START}001 {START} w1"}
-    assert space["meta"] == {"token": f"{START}001"}
-    assert space["claims"] == {"w1": f"1 - {START}000 a b"}
+    assert space["claims"] == {"w1": f"1 - {START}000 a b", "token": f"{START}001"}
 
 
 def test_an_empty_queue_gives_nothing_and_spends_no_token(desk, keyspace):
     worker = desk()
     assert worker.claim().jobs == ()
-    assert keyspace()["meta"] == {}
+    assert "token" not in keyspace()["claims"]
 
 
 def test_the_same_request_gets_the_same_answer(desk, enqueue, keyspace):

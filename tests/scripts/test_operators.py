@@ -102,7 +102,7 @@ def test_a_removed_job_is_forgotten_entirely(client, keys, desk, enqueue, keyspa
     worker.settle(Settlement("a", job.token, Retried(ErrorText("E", "m"), 60)))
     client.run(watch(keys, "a"))
     client.run(remove(keys, "a"))
-    assert set(keyspace().present) == {"workers", "worker_info", "claims", "meta"}
+    assert set(keyspace().present) == {"workers", "worker_info", "claims"}
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])

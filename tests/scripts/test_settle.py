@@ -61,7 +61,7 @@ def test_completed_with_a_time_of_its_own(held, keyspace):
 
 def test_completed_with_nothing_to_keep(held, keyspace):
     held.settle(Settlement("a", TOKEN, Completed(b"1", result_ttl=0)))
-    assert set(keyspace().present) == {"workers", "worker_info", "claims", "meta"}
+    assert set(keyspace().present) == {"workers", "worker_info", "claims"}
 
 
 def test_failed(held, keyspace):

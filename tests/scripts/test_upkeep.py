@@ -74,7 +74,7 @@ def test_what_is_too_old_goes_with_all_that_is_kept_of_it(client, keys, desk, en
     worker.settle(Settlement("a", job.token, Failed(ErrorText("E", "m"))))
     travel.by(7 * DAY)
     client.run(prune(keys, Retention()))
-    assert set(keyspace().present) <= {"workers", "worker_info", "claims", "meta"}
+    assert set(keyspace().present) <= {"workers", "worker_info", "claims"}
 
 
 def test_each_state_has_its_own_age(client, keys, ended, keyspace, travel):

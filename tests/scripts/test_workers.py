@@ -37,7 +37,7 @@ def test_a_server_that_has_forgotten_an_answer_says_so_and_gives_out_nothing(cli
     enqueue("a", "b", "c")
     worker = desk()
     [first] = worker.claim(1).jobs
-    before = {name: client.redis.dump(keys[name]) for name in ("active", "wait", "claims", "meta", "jobs")}
+    before = {name: client.redis.dump(keys[name]) for name in ("active", "wait", "claims", "jobs")}
     answered = worker.request + 1
     worker.settle(Settlement(first.id, first.token, Completed(b"1")), n=1)
     assert client.run(heartbeat(keys, "w1", 30, answered)).live

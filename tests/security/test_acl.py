@@ -275,7 +275,7 @@ async def test_tenants_with_prefixes_of_their_own_do_not_reach_each_other(guarde
     ("right", "found"),
     [
         ("-evalsha -eval", r"Grant \+eval"),
-        ("-hset", r"Grant (\+hset|the commands that \w+)"),
+        ("-hsetnx", r"Grant (\+hsetnx|the commands that \w+)"),
         ("resetkeys ~other:*", r"Grant the keys of the prefix"),
         ("resetchannels", r"Grant the channels of the prefix"),
     ],

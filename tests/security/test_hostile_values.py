@@ -17,7 +17,7 @@ from jobqueue import Counts, Encryption, Every, Execution, JobState, Schedule, S
 from jobqueue.cli.main import cli
 from jobqueue.job import Specification
 from jobqueue.stored import READ_LIMIT, RECORD_LIMIT, read_json
-from jobqueue.worker.reading import read_job
+from jobqueue.worker.reading import Reader
 
 BIG = 64 * 1024 * 1024
 
@@ -258,7 +258,7 @@ def test_a_worker_decodes_no_more_than_the_application_allows(of):
     jobs = of(max_payload=1024)
     limit = jobs.settings.read_limit
     text = b'{"task":"echo","args":{"text":"%b"}}' % (b"a" * limit)
-    found = read_job(jobs, "default", "a", text, Counts())
+    found = Reader(jobs).read("default", "a", text, Counts())
     assert f"and not more than {limit:,} are read" in found.reason
     assert of(max_payload=100 * 1024 * 1024).settings.read_limit > 200 * 1024 * 1024
 

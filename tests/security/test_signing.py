@@ -37,7 +37,7 @@ from jobqueue.seal import Seal
 from jobqueue.signing import Distrusted
 from jobqueue.steering import Gathering, Steering
 from jobqueue.store.schedules import Definition
-from jobqueue.worker.reading import read_job
+from jobqueue.worker.reading import Reader
 
 PLACE = "jq:default"
 TEXT = b'{"task":"pay","args":{"to":"ada","sum":5}}'
@@ -566,10 +566,8 @@ def test_all_that_was_gathered_can_be_read_however_much_longer_its_seals_make_it
     handles = [index.enqueue(call) for call in calls]
     texts = {handle.id: raw.hget(jobs.keys("default")["jobs"], handle.id) for handle in handles}
     assert len(texts) > 2
-    read = [read_job(jobs, "default", job_id, text, Counts()) for job_id, text in texts.items()]
-    assert [item for job in read for item in job.specification.args["items"]] == [
-        item for call in calls for item in call
-    ]
+    read = [Reader(jobs).read("default", job_id, text, Counts()) for job_id, text in texts.items()]
+    assert [item for job in read for item in job.kwargs["items"]] == [item for call in calls for item in call]
 
 
 def test_what_has_gathered_sealed_calls_is_read_as_far_as_the_application_reads(of, raw):
@@ -581,5 +579,5 @@ def test_what_has_gathered_sealed_calls_is_read_as_far_as_the_application_reads(
     handles = [index.enqueue(["x" * 9_000_000]) for _ in range(2)]
     assert handles[0] == handles[1]
     text = raw.hget(jobs.keys("default")["jobs"], handles[0].id)
-    found = read_job(jobs, "default", handles[0].id, text, Counts())
-    assert len(found.specification.args["items"]) == 2
+    found = Reader(jobs).read("default", handles[0].id, text, Counts())
+    assert len(found.kwargs["items"]) == 2

@@ -199,7 +199,7 @@ DAMAGES = {
     "a worker alive and dead": (lambda w: w.do("ZADD", "tombstones", 1, "w1"), {"worker": 1}),
     "claims of nobody": (lambda w: w.do("HSET", "claims", "nobody", "1 - 1"), {"leftover": 1}),
     "in an inbox of nobody": (leave_in_inbox, {"inbox": 1}),
-    "tokens from the future": (lambda w: w.do("HSET", "meta", "token", "1"), {"token": 1}),
+    "tokens from the future": (lambda w: w.do("HSET", "claims", "token", "1"), {"token": 1}),
 }
 
 

@@ -75,7 +75,7 @@ class DefinedLater(BaseModel):
 def test_one_item_is_one_job(function):
     signature = ItemSignature(function, "work")
     assert signature.encode([5], {}) == b'{"items":5}'
-    assert signature.decode({"items": 5}) == ([5], {})
+    assert signature.decode(b'{"items":5}') == ([5], {})
     with pytest.raises(InvalidArguments):
         signature.encode([[5]], {})
 

@@ -26,7 +26,7 @@ def job(spoken):
         max_attempts=3,
         token=7,
         meta={"trace": "a"},
-        enqueued_at=None,
+        created_at=None,
         deadline=None,
         spoke=spoken.append,
     )
@@ -200,7 +200,7 @@ async def test_what_it_has_waited_for_is_asked_of_what_knows(spoken):
         max_attempts=3,
         token=7,
         meta={},
-        enqueued_at=None,
+        created_at=None,
         deadline=None,
         spoke=spoken.append,
         key="acme",

@@ -3,7 +3,7 @@
 import pytest
 
 from jobqueue.errors import InvalidOption
-from jobqueue.events import Hooks
+from jobqueue.events import STARTED, Hooks
 from jobqueue.job import OutcomeKind
 
 
@@ -17,17 +17,16 @@ def test_a_hook_is_told_of_what_it_was_added_for_and_of_nothing_else():
     hooks = Hooks()
     hooks.add(["started", "failed"], first)
     hooks.add(["failed"], second)
-    assert list(hooks.of_start()) == [first]
-    assert list(hooks.of_end(OutcomeKind.FAILED)) == [first, second]
-    assert [kind for kind in OutcomeKind if list(hooks.of_end(kind))] == [OutcomeKind.FAILED]
+    assert hooks.job[STARTED] == [first]
+    assert hooks.job[OutcomeKind.FAILED] == [first, second]
+    assert set(hooks.job) == {STARTED, OutcomeKind.FAILED}
 
 
 @pytest.mark.parametrize("kind", OutcomeKind)
 def test_every_way_to_end_can_be_listened_to(kind):
     hooks = Hooks()
     hooks.add([kind.value], first)
-    assert list(hooks.of_end(kind)) == [first]
-    assert list(hooks.of_start()) == []
+    assert hooks.job == {kind: [first]}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from jobqueue.job import (
     TRANSITIONS,
@@ -57,6 +57,30 @@ def test_a_specification_is_read_as_it_was_written(task, args, timeout, retry, r
 def test_a_plain_job_has_nothing_but_its_task_and_its_arguments():
     assert specification_text("greet", b'{"name":"Ada"}') == b'{"task":"greet","args":{"name":"Ada"}}'
     assert specification_text("greet", b"{}", meta={}) == b'{"task":"greet","args":{}}'
+
+
+@given(
+    args=st.dictionaries(
+        st.text(max_size=5), st.integers() | st.text(max_size=5) | st.lists(st.dictionaries(st.text(), st.none()))
+    ),
+    extra=st.sampled_from(
+        [b"", b',"timeout":5', b',"meta":{"a":{}}', b',"retry":{"a":{}}', b',"args":{"a":1}', b',"x":{"y":[{}]}']
+    ),
+    at=st.sampled_from([b'"at":1763700000000,', b"", b'"at":999999999999999,', b'"at":-1,', b'"at":1,"due":5,']),
+)
+def test_the_shorter_way_to_a_plain_job_leads_where_the_longer_one_does(args, extra, at):
+    text = b'{%b"task":"send","args":%b%b}' % (at, to_json(args), extra)
+    found = Specification.plain(text)
+    if not extra and at == b'"at":1763700000000,':
+        assert found is not None
+    if found is None:
+        return
+    created, task, arguments = found
+    try:
+        read = from_json(arguments)
+    except ValueError:
+        return  # it has options after all
+    assert Specification(task.decode(), read, created_at=created, due=created) == Specification.parse(text)
 
 
 def test_options_follow_when_there_are_any():

@@ -16,7 +16,7 @@ def job():
         max_attempts=3,
         token=7,
         meta={},
-        enqueued_at=None,
+        created_at=None,
         deadline=None,
         spoke=lambda job: None,
     )

@@ -16,6 +16,7 @@ import typing_extensions
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, Field, PlainSerializer, SecretStr
+from pydantic_core import to_json
 
 from jobqueue.errors import InvalidArguments, InvalidOption
 from jobqueue.job import Specification, specification_text
@@ -145,7 +146,7 @@ def travel(hint: Any, value: Any) -> Any:
     """Return a value as the worker gets it."""
     signature = taking(hint)
     stored = specification_text("function", signature.encode((value,), {}))
-    args, kwargs = signature.decode(Specification.parse(stored).args)
+    args, kwargs = signature.decode(to_json(Specification.parse(stored).args))
     assert args == []
     return kwargs["value"]
 
@@ -384,7 +385,10 @@ def test_nested_values_can_be_read_by_the_worker_or_are_refused(levels):
     except InvalidArguments:
         assert levels > 190
         return
-    assert taking(Any).decode(Specification.parse(specification_text("function", text)).args) == ([], {"value": value})
+    assert taking(Any).decode(to_json(Specification.parse(specification_text("function", text)).args)) == (
+        [],
+        {"value": value},
+    )
 
 
 def test_a_typed_dict_that_holds_its_like_is_refused_by_name_where_pydantic_cannot_have_it():
@@ -475,7 +479,7 @@ def test_any_arguments_of_the_annotated_types_arrive(function, data):
     signature = Signature(function, function.__name__)
     bound = signature._signature.bind(*args, **kwargs)
     stored = specification_text(function.__name__, signature.encode(args, kwargs))
-    arrived_args, arrived_kwargs = signature.decode(Specification.parse(stored).args)
+    arrived_args, arrived_kwargs = signature.decode(to_json(Specification.parse(stored).args))
     arrived = signature._signature.bind(*arrived_args, **arrived_kwargs)
     moment = bound.arguments.get("at")
     if moment is not None and moment.tzinfo is not None:

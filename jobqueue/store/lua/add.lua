@@ -2,6 +2,9 @@
 
 @key limits hash
 @key jobs hash
+@key ghosts set
+@key meta hash
+@key wait list
 @rest jobs 3 id, specification, due (empty: now; "+5000": in 5,000 ms; "1763700000000": at that time of the server)
 @repeat safe
 @returns the ids that existed already; or only `bounded`: the queue has a maximum size, call add_steered instead ]]
@@ -15,14 +18,17 @@
 --@include happened
 --@include emit
 local ms, micro = clock(now)
-if redis.call('HEXISTS', key.limits, 'max_size queue') == 1 then
+-- Nothing but what most queues do without can change where jobs go: one question for all of it.
+local lean = redis.call('EXISTS', key.limits, key.ghosts, key.meta) == 0
+if not lean and redis.call('HEXISTS', key.limits, 'max_size queue') == 1 then
   return 'bounded'
 end
 local ids = {}
 for at = rest, #ARGV, 3 do
   ids[#ids + 1] = ARGV[at]
 end
-local present = redis.call('HMGET', key.jobs, unpack(ids))
+local alone = #ids == 1
+local present = alone and {} or redis.call('HMGET', key.jobs, unpack(ids))
 
 local specifications, added, ready, later, existing, seen = {}, {}, {}, {}, {}, {}
 for index, id in ipairs(ids) do
@@ -45,11 +51,19 @@ for index, id in ipairs(ids) do
   end
 end
 
-each_chunk('HSET', key.jobs, specifications)
+if not alone then
+  each_chunk('HSET', key.jobs, specifications)
+elseif redis.call('HSETNX', key.jobs, unpack(specifications)) == 0 then
+  return added
+end
+delay(key, later)
+if lean then
+  each_chunk('LPUSH', key.wait, ready)
+  return existing
+end
 if line_up(key, ready) then
   bell(key, micro)
 end
-delay(key, later)
 happened(key, 'enqueued', added)
 emit(key, ms)
 return existing

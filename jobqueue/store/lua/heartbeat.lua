@@ -20,8 +20,7 @@ if score < 0 then
   return {0, ''}
 end
 redis.call('ZADD', key.workers, digits(ms + lease), worker)
-local _, last = remembered(key, worker, '')
-local reply = {last < answered and 2 or 1, redis.call('HGET', key.orders, worker) or ''}
+local reply = {remembered(key, worker, '').last < answered and 2 or 1, redis.call('HGET', key.orders, worker) or ''}
 for _, text in ipairs(redis.call('HGETALL', key.cancelling)) do
   reply[#reply + 1] = text
 end

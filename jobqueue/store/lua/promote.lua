@@ -27,6 +27,11 @@
 --@include happened
 --@include emit
 local ms, micro = clock(now)
+if redis.call('EXISTS', key.delayed, key.deadlines, key.resting, key.throttled, key.pace, key.stagings) == 0 then
+  bell(key, micro)
+  emit(key, ms)
+  return {0, -1}
+end
 local function due(name)
   return redis.call('ZRANGEBYSCORE', name, '-inf', digits(ms), 'LIMIT', 0, limit)
 end

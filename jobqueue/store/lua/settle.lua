@@ -2,6 +2,10 @@
 An outcome counts only if the job is still held under exactly this token; else a later execution, or nobody, has it.
 
 @key active hash
+@key wait list
+@key inbox list
+@key attempts hash
+@key waiters set
 @key cancelling hash
 @key parked hash
 @key parking zset
@@ -25,6 +29,7 @@ An outcome counts only if the job is still held under exactly this token; else a
 --@include remembered
 --@include note
 --@include jot
+--@include complete
 --@include finish
 --@include delay
 --@include lose
@@ -32,26 +37,39 @@ An outcome counts only if the job is still held under exactly this token; else a
 --@include hold
 --@include depend
 --@include pass_on
+--@include lean
 --@include claim_for
 --@include happened
 local ms, micro = clock(now)
-local before, last = remembered(key, worker, request)
-if before then
-  return claim_for(key, worker, request, n, before.verdicts, before, false, ms, micro)
+local memory = remembered(key, worker, request)
+local ask = {worker = worker, request = request, n = n, verdicts = memory.verdicts or '-', memory = memory, landed = true}
+if memory.ids then
+  return claim_for(key, ask, ms, micro)
 end
-local forgotten = last < answered
+ask.forgotten = memory.last < answered
 if rest > #ARGV then
-  return claim_for(key, worker, request, n, '-', nil, forgotten, ms, micro)
+  return claim_for(key, ask, ms, micro)
 end
 
 local known = {completed = 1, failed = 1, cancelled = 1, retried = 1, snoozed = 1, interrupted = 1, lost = 1, parked = 1,
   limited = 1, blocked = 1}
-local ids = {}
+local ids, all_completed = {}, true
 for at = rest, #ARGV, 5 do
   if not known[ARGV[at + 2]] then
     return redis.error_reply('JOBQUEUE unknown outcome')
   end
   ids[#ids + 1] = ARGV[at]
+  all_completed = all_completed and ARGV[at + 2] == 'completed'
+end
+
+if all_completed then
+  ask.lean, ask.bare = lean(key, {key.wait, key.inbox, key.attempts, key.waiters})
+  ask.landed = not ask.bare
+end
+if ask.lean then
+  local awaited = not ask.bare and redis.call('EXISTS', key.waiters) == 1
+  ask.verdicts = complete(key, ids, ARGV, rest, awaited, ms)
+  return claim_for(key, ask, ms, micro)
 end
 
 local entries = redis.call('HMGET', key.active, unpack(ids))
@@ -108,7 +126,7 @@ for index, id in ipairs(ids) do
     end
   end
 end
-verdicts = table.concat(verdicts)
+ask.verdicts = table.concat(verdicts)
 
 each_chunk('HDEL', key.active, released)
 leave_lane(key, released, micro)
@@ -135,4 +153,4 @@ for _, blocked in ipairs(blocks) do
   depend(key, blocked[1], blocked[2], '', ms)
 end
 pass_on(key, 100, ms)
-return claim_for(key, worker, request, n, verdicts, nil, forgotten, ms, micro)
+return claim_for(key, ask, ms, micro)

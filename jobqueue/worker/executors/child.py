@@ -17,7 +17,7 @@ from jobqueue.worker.executors.messages import LINE_LIMIT, pack_outcome, pack_sp
 from jobqueue.worker.life import shut_down, start_up
 from jobqueue.worker.log import WorkerLog
 from jobqueue.worker.reference import AppReference
-from jobqueue.worker.runner import Runner
+from jobqueue.worker.runner import Runner, Source
 
 LAST_WORDS = 1.0
 """Seconds that it has for its shutdown hooks when the worker has gone."""
@@ -115,13 +115,8 @@ async def _execute(runner: Runner, writer: asyncio.StreamWriter, line: bytes) ->
     def spoke(context: JobContext) -> None:
         loop.call_soon_threadsafe(say, context)
 
-    running = runner.start(
-        queue,
-        claimed,
-        now,
-        spoke=spoke,
-        on_end=lambda running, outcome: ended.set_result(outcome),
-    )
+    source = Source(queue, spoke, lambda running, outcome: ended.set_result(outcome))
+    running = runner.start(claimed, now, source)
     outcome = running if isinstance(running, Parked) else await ended
     if not isinstance(running, Parked):
         say(running.context)

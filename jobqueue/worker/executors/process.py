@@ -58,7 +58,7 @@ class ProcessExecutor:
             running.end(Lost(f"no process could be started for it: {error}"))
             return
 
-        running.begin(lambda why: process.kill())
+        running.begin(lambda _, why: process.kill())
         outcome = None
         try:
             outcome = await process.execute(running, now)

@@ -1,6 +1,6 @@
 --[[ Finds what is wrong with a job: is it in exactly one place, with what belongs to it there. One that lies in no place
 but perhaps the line is `nowhere`: it is to be looked for there.
-@uses ghosts outcomes places active workers meta slots backlog parked parking fingerprints traits keyed ]]
+@uses ghosts outcomes places active workers claims slots backlog parked parking fingerprints traits keyed ]]
 --@include lies_in
 --@include holding
 --@include error_member
@@ -30,7 +30,7 @@ local function audit_job(key, id, specification, found)
     if not token or not redis.call('ZSCORE', key.workers, worker) then
       wrong('abandoned', worker)
     end
-    if token and tonumber(token) > tonumber(redis.call('HGET', key.meta, 'token') or 0) then
+    if token and tonumber(token) > tonumber(redis.call('HGET', key.claims, 'token') or 0) then
       wrong('token', token)
     end
     for _, gate in ipairs(gates_of(place)) do

@@ -12,6 +12,7 @@ local function finish(key, state, ended, now, kind)
     return
   end
   local ids, outcomes, scores, expiries, unkept, kept = {}, {}, {}, {}, {}, {}
+  local moment = digits(now)
   local awaited = redis.call('EXISTS', key.dependents) == 1
   for index, job in ipairs(ended) do
     ids[index] = job.id
@@ -26,7 +27,7 @@ local function finish(key, state, ended, now, kind)
       kept[#kept + 1] = job
       outcomes[#outcomes + 1] = job.id
       outcomes[#outcomes + 1] = job.record
-      scores[#scores + 1] = digits(now)
+      scores[#scores + 1] = moment
       scores[#scores + 1] = job.id
       if ttl > 0 then
         expiries[#expiries + 1] = digits(now + ttl)
@@ -34,13 +35,13 @@ local function finish(key, state, ended, now, kind)
       end
     end
   end
-  happened(key, kind or state, ids)
   each_chunk('HSET', key.outcomes, outcomes)
   each_chunk('ZADD', key[state], scores)
   each_chunk('ZADD', key.expiring, expiries)
   if state == 'failed' then
     index_errors(key, kept)
   end
+  happened(key, kind or state, ids)
   let_go(key, ids)
   forget(key, unkept)
   if redis.call('EXISTS', key.cancelling) == 1 then

@@ -1,5 +1,5 @@
 --[[ Mends what lib/audit_page.lua has found in the same call, if it is of jobs and what belongs to them.
-@uses outcomes meta backlog places parked parking failed waiters finished jobs dependents outbox control
+@uses outcomes claims backlog places parked parking failed waiters finished jobs dependents outbox control
 @uses blocked blocking wait held
 @returns whether it is such, and was mended ]]
 --@include lies_in
@@ -29,8 +29,8 @@ local function mend(key, code, id, detail, now, micro)
   elseif code == 'abandoned' then
     take_back(key, id, now, micro)
   elseif code == 'token' then
-    if tonumber(detail) > tonumber(redis.call('HGET', key.meta, 'token') or 0) then
-      redis.call('HSET', key.meta, 'token', detail)
+    if tonumber(detail) > tonumber(redis.call('HGET', key.claims, 'token') or 0) then
+      redis.call('HSET', key.claims, 'token', detail)
     end
   elseif code == 'misplaced' then
     if not redis.call('ZSCORE', key.backlog, detail .. '|' .. id) then
