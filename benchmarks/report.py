@@ -109,6 +109,9 @@ def _section(case: Case, result: Result, plots: str) -> list[str]:
             f"{BY_KEY[key].name} {max(100, round(result.jobs * part)):,}" for key, part in share.items() if part < 1
         )
         lines.append(f"{result.jobs:,} jobs, but fewer for those that are slow: {fewer}.")
+    early = [f"{row.name} {len(row.rounds)}" for row in result.rows if not row.trouble and len(row.rounds) < rounds]
+    if early:
+        lines.append(f"Of fewer rounds, and of an earlier day or hour: {', '.join(early)}.")
     lines += [f"{row.name} was not measured: {_one_line(row.trouble)}" for row in troubled]
     return [*lines, ""]
 
