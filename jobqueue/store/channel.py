@@ -143,6 +143,8 @@ class Direct(asyncio.Protocol):
         data = packed(commands)
         if self._lost is not None:
             raise self._lost
+        if self._transport.is_closing():  # the event loop knows, and will say so in its next turn
+            raise ConnectionLost("the connection was lost")
         if self._gathering:
             self._outgoing.append(data)
         else:
@@ -195,7 +197,7 @@ class Direct(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._gathering = False
-        if self._outgoing and self._lost is None:
+        if self._outgoing and self._lost is None and not self._transport.is_closing():
             self._transport.write(b"".join(self._outgoing))
         self._outgoing.clear()
 
