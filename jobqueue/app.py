@@ -389,7 +389,7 @@ class JobQueue(TaskSet):
                     under_way = None
                 if full:
                     under_way = asyncio.create_task(send(part, by_queue))
-                    await asyncio.sleep(0)  # it begins
+                    await asyncio.sleep(0)  # lets it begin
                 else:
                     handles += await send(part, by_queue)
             if under_way is not None:

@@ -135,7 +135,7 @@ _RECORD = re.compile(rb'\A\["([a-z]+)",(null|\d{1,15}),(\d{1,15}),"([^"\\]*)",(\
 _PLAIN_TEXT = re.compile(
     rb'\A\{"at":(\d{1,15}),"task":"([A-Za-z0-9_.:-]{1,128})","args":(\{.*\})\}\Z', re.ASCII | re.DOTALL
 )
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+NO_META: Mapping[str, Any] = MappingProxyType({})
 """The ``meta`` of a job that was given none."""
 
 LAST_MOMENT = 253_402_300_800_000
@@ -167,7 +167,7 @@ class Specification(NamedTuple):
     timeout: float | None = None
     retry: Mapping[str, Any] | None = None
     result_ttl: float | None = None
-    meta: Mapping[str, Any] = NOTHING
+    meta: Mapping[str, Any] = NO_META
     created_at: int | None = None
     key: str | None = None
     version: int = 1

@@ -51,7 +51,7 @@ def result_model(name: str, hint: Any) -> type[RootModel[Any]]:
     """
 
     def build() -> type[RootModel[Any]]:
-        bare: type[RootModel[Any]] = RootModel.__class_getitem__(hint)  # type: ignore[assignment]
+        bare: type[RootModel[Any]] = RootModel.__class_getitem__(hint)  # type: ignore[assignment]  # made of a value
         return types.new_class("Result", (bare,), {}, lambda body: body.update(model_config=_JSON_VALUE))
 
     return _build(name, build)
@@ -117,7 +117,7 @@ def for_pydantic(hint: Any) -> Any:
 
 def _typed_dict(hint: Any) -> Any:
     members = {name: for_pydantic(member) for name, member in get_type_hints(hint, include_extras=False).items()}
-    return typing_extensions.TypedDict(  # type: ignore[operator]
+    return typing_extensions.TypedDict(  # type: ignore[operator]  # type checkers know it as a class only
         hint.__name__,
         {
             name: typing_extensions.Required[member]

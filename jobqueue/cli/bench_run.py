@@ -208,7 +208,7 @@ class Bench:
         self._answer(worker, seconds)
         began = time.monotonic()
         for number in range(LONE):
-            time.sleep(max(0.0, began + number * GAP - time.monotonic()))
+            time.sleep(max(0.0, began + number * GAP - time.monotonic()))  # they are to be lone
             sent = time.monotonic()
             started = self._app.arrive.enqueue(sent).result(seconds)
             yield started, time.monotonic() - sent

@@ -144,7 +144,7 @@ class DirectSockets:
                 self._waiting -= 1
         try:
             return _Line(self._pool.connection_class(**self._pool.connection_kwargs))
-        except BaseException:
+        except BaseException:  # also an interrupt: it counts as made, and nobody would ever give it back
             self._forget()
             raise
 

@@ -162,7 +162,7 @@ class Admission:
         """Give back the slot of a job that is over, if no other shares it."""
         if running in self._alone:
             self._alone.remove(running)
-            self._slots.free += 1
+            self._slots.release(1)
         elif (seat := self._seats.pop(running, None)) is not None:
             seat.holders -= 1
             if not seat.holders:

@@ -7,7 +7,7 @@ from pydantic_core import to_json
 
 from jobqueue.app import JobQueue
 from jobqueue.errors import InvalidOption, UnknownOption
-from jobqueue.job import NO_COUNTS, NOTHING, Counts, Specification
+from jobqueue.job import NO_COUNTS, NO_META, Counts, Specification
 from jobqueue.outcome import Parked
 from jobqueue.retry import Retry
 from jobqueue.settings import payload_to_read
@@ -41,7 +41,7 @@ class ReadJob(NamedTuple):
     args: list[Any]
     kwargs: dict[str, Any]
     terms: Terms
-    meta: Mapping[str, Any] = NOTHING
+    meta: Mapping[str, Any] = NO_META
     created_at: int | None = None
     due: int | None = None
     slot: int | None = None
@@ -94,7 +94,8 @@ class Reader:
                     return self._read_any(queue, job_id, text, counts, now)
                 if counts is not NO_COUNTS:
                     terms = terms._replace(counts=counts)
-                return tuple.__new__(ReadJob, (task, args, kwargs, terms, NOTHING, created, created, None))
+                # The constructor that NamedTuple writes is a function in Python, and calls this one.
+                return tuple.__new__(ReadJob, (task, args, kwargs, terms, NO_META, created, created, None))
         return self._read_any(queue, job_id, text, counts, now)
 
     def _know(self, name: bytes) -> tuple[Task[..., Any], Terms] | None:

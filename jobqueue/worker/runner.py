@@ -29,7 +29,7 @@ from jobqueue.worker.reading import Reader
 from jobqueue.worker.running import Running
 from jobqueue.worker.together import Call, Member, Together
 
-NOTHING = b"null"
+NULL = b"null"
 """The result of a function that returns none."""
 
 GIVE_UP_AFTER = 5.0
@@ -195,7 +195,7 @@ class Runner:
                 value = await call()
             else:
                 value = await task.function(*args, **kwargs)
-            result = NOTHING if value is None else self._checked(task, value)
+            result = NULL if value is None else self._checked(task, value)
             outcome: Outcome = Completed(result, running.terms.result_ttl)
         except BaseException as error:  # a job may raise anything, and whatever it is must be settled
             outcome = await self._of_error(running, error)
@@ -229,8 +229,7 @@ class Runner:
         try:
             layers = self._jobs.layers
             value = await (compose(layers, running.context, call) if layers else call)()
-            result = NOTHING if value is None else self._checked(task, value)
-            outcome: Outcome = Completed(result, running.terms.result_ttl)
+            outcome: Outcome = Completed(self._checked(task, value), running.terms.result_ttl)
         except BaseException as error:  # see _run_async
             outcome = await self._of_error(running, error)
         self._tasks.discard(running.execution)

@@ -65,7 +65,7 @@ async def test_long_ones_do_not_all_go_with_one_call(task, scripts):
 
 async def test_a_caller_that_is_cancelled_takes_no_other_with_it(jobs, task):
     calls = [asyncio.create_task(task.aenqueue(n)) for n in range(10)]
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # they begin
     for call in (calls[0], calls[3]):
         call.cancel()
     ended = await asyncio.gather(*calls, return_exceptions=True)

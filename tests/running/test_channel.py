@@ -67,7 +67,7 @@ async def test_a_call_that_is_cancelled_leaves_its_reply_to_nobody(real_server):
     connections = server_at(real_server.url).async_connections(4)
     one = await open_channel(connections, 5)
     tasks = [asyncio.create_task(one.send([(ECHO, str(number))])) for number in range(10)]
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # they begin
     for task in tasks[::2]:
         task.cancel()
     await asyncio.wait(tasks)

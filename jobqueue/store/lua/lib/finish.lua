@@ -1,4 +1,5 @@
---[[ Ends jobs: keeps how they ended, and tells those who wait for it. The one way into an end state.
+--[[ Ends jobs: keeps how they ended, and tells those who wait for it. The one way into an end state, but for
+lib/complete.lua, which is a shorter one for what is most frequent.
 `ended` is a list of {id = , record = , ttl = milliseconds it is kept, -1 as long as the queue keeps them}.
 @uses dependents outcomes expiring cancelling waiters finished completed failed cancelled ]]
 --@include digits
