@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from contenders import Contender
 from stage import Stage
@@ -93,6 +94,41 @@ def each(
         return Row(contender.key, contender.name, contender, lambda stage, options: measure(stage, contender, options))
 
     return [row(contender) for contender in contenders if where(contender)]
+
+
+class Variant(Protocol):
+    """One of several ways in which the same contender is measured."""
+
+    @property
+    def key(self) -> str:
+        """What it is called in files."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What it is called in the report."""
+        ...
+
+
+V = TypeVar("V", bound=Variant)
+
+
+def of_ours(
+    variants: Sequence[V], measure: Callable[[Stage, Contender, Options, V], Figures]
+) -> Callable[[Sequence[Contender]], list[Row]]:
+    """Return what makes a row of each variant, of jobqueue alone."""
+
+    def row(contender: Contender, variant: V) -> Row:
+        return Row(
+            variant.key,
+            variant.name,
+            contender,
+            lambda stage, options: measure(stage, contender, options, variant),
+        )
+
+    return lambda contenders: [
+        row(each, variant) for each in contenders if each.key == "jobqueue" for variant in variants
+    ]
 
 
 def jobs_of(contender: Contender, count: int) -> int:

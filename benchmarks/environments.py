@@ -54,6 +54,18 @@ def make_node(place: Path, manifest: Path) -> None:
         _mark(place, wanted)
 
 
+def copy_programs(programs: Path, place: Path) -> Path:
+    """Copy programs for Node to where their packages are: Node looks for packages beside a program.
+
+    Args:
+        programs: the folder that has them.
+        place: the folder that has the packages; it is returned.
+    """
+    for program in programs.glob("*.mjs"):
+        shutil.copy(program, place)
+    return place
+
+
 def versions(place: Path, names: Sequence[str]) -> dict[str, str]:
     """Return the versions of packages that are installed in a virtual environment."""
     folders = [str(each) for each in (place / "lib").glob("python*/site-packages")]

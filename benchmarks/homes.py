@@ -2,14 +2,13 @@
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
 from contenders import HERE, NODE_APPS, Contender
-from environments import PROJECT, make, make_node, node_versions, versions
+from environments import PROJECT, copy_programs, make, make_node, node_versions, versions
 
 HOMES = PROJECT / "build" / "bench"
 
@@ -35,10 +34,7 @@ def folder(contender: Contender) -> Path:
     """Return where the programs of a contender are run."""
     if not contender.node:
         return HERE
-    # Node looks for packages beside the program.
-    for program in NODE_APPS.glob("*.mjs"):
-        shutil.copy(program, home(contender))
-    return home(contender)
+    return copy_programs(NODE_APPS, home(contender))
 
 
 def python(contender: Contender) -> str:

@@ -176,7 +176,7 @@ class Stage:
                 raise Trouble("a worker has ended")
             if time.monotonic() > deadline:
                 raise TimeoutError(f"only {found:,} of {count:,} were seen in {timeout:.0f} s")
-            time.sleep(0.02)
+            time.sleep(0.02)  # between two looks
 
     def calm(self, seconds: float = 0.5) -> None:
         """Wait until nobody sends the server much any more: what is left to write of jobs that have ended."""
@@ -185,7 +185,7 @@ class Stage:
         def is_calm() -> bool:
             nonlocal last
             before, last = last, self.redis.info("stats")["total_commands_processed"]
-            time.sleep(seconds)
+            time.sleep(seconds)  # between two looks
             return before >= 0 and last - before < 200 * seconds
 
         until(is_calm, "nothing is sent to the server any more", 30)

@@ -56,7 +56,7 @@ async def ask(value: int) -> object:
     if events is None:
         events = QueueEvents("bench", {"connection": URL})
         events.on("completed", _completed)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # it does not say when it listens
     job = await queue.add("echo", {"value": value}, {})
     return await asyncio.wait_for(_result(job.id), 10)
 

@@ -70,7 +70,7 @@ def run(producer: Producer, verb: str, numbers: list[float]) -> Any:
             fill(producer, "work", [()] * int(count))
         case "lone", [count, seconds]:
             for number in range(int(count)):
-                time.sleep(max(0.0, began + number * seconds - time.perf_counter()))
+                time.sleep(max(0.0, began + number * seconds - time.perf_counter()))  # the next is due then
                 producer.enqueue("arrive", now())
         case "ask", [count]:
             assert producer.ask is not None
@@ -83,7 +83,7 @@ def run(producer: Producer, verb: str, numbers: list[float]) -> Any:
 def _loaded(producer: Producer, rate: float, seconds: float) -> Any:
     began, sent = time.perf_counter(), 0
     for wait, due in _turns(rate, seconds):
-        time.sleep(wait)
+        time.sleep(wait)  # until the next turn
         sent += due
         if producer.many is not None and due:
             producer.many("arrive", [(now(),)] * due)
@@ -129,7 +129,7 @@ async def arun(producer: AsyncProducer, verb: str, numbers: list[float]) -> Any:
             await afill(producer, "work", [()] * int(count))
         case "lone", [count, seconds]:
             for number in range(int(count)):
-                await asyncio.sleep(max(0.0, began + number * seconds - time.perf_counter()))
+                await asyncio.sleep(max(0.0, began + number * seconds - time.perf_counter()))  # as above
                 await producer.enqueue("arrive", now())
         case "ask", [count]:
             return {"seconds": [await _aasked(producer, number) for number in range(int(count))]}
@@ -141,7 +141,7 @@ async def arun(producer: AsyncProducer, verb: str, numbers: list[float]) -> Any:
 async def _aloaded(producer: AsyncProducer, rate: float, seconds: float) -> Any:
     began, sent = time.perf_counter(), 0
     for wait, due in _turns(rate, seconds):
-        await asyncio.sleep(wait)
+        await asyncio.sleep(wait)  # until the next turn
         sent += due
         if producer.many is not None and due:
             await producer.many("arrive", [(now(),)] * due)

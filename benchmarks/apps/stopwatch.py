@@ -43,7 +43,7 @@ class _Record:
     def _keep_writing(self) -> None:
         name = str(os.getpid())
         while True:
-            time.sleep(EVERY)
+            time.sleep(EVERY)  # as seldom as can be: it takes time from what is measured
             self.write(name)
 
 

@@ -21,14 +21,14 @@ def carry(text: str) -> None:
 def nap() -> None:
     """Wait for something."""
     tick()
-    time.sleep(NAP)
+    time.sleep(NAP)  # that is the job
     tick()
 
 
 async def anap() -> None:
     """Wait for something on an event loop."""
     tick()
-    await asyncio.sleep(NAP)
+    await asyncio.sleep(NAP)  # that is the job
     tick()
 
 
@@ -40,13 +40,13 @@ def arrive(sent: float) -> None:
 def hang() -> None:
     """Stay active."""
     tick()
-    time.sleep(3600)
+    time.sleep(3600)  # until the worker is killed
 
 
 async def ahang() -> None:
     """Stay active on an event loop."""
     tick()
-    await asyncio.sleep(3600)
+    await asyncio.sleep(3600)  # until the worker is killed
 
 
 def echo(value: int) -> int:

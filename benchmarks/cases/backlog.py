@@ -1,10 +1,10 @@
 """Whether jobqueue is as fast with a long queue as with a short one."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from case import Case, Column, Figures, Options, Row
+from case import Case, Column, Figures, Options, of_ours
 from contenders import Contender
 from stage import Stage
 
@@ -76,20 +76,6 @@ def measure(stage: Stage, contender: Contender, options: Options, backlog: Backl
         return {"rate": rate([times[: options.jobs]])[0], "warm": warm}
 
 
-def _rows(contenders: Sequence[Contender]) -> list[Row]:
-    ours = [each for each in contenders if each.key == "jobqueue"]
-
-    def row(contender: Contender, backlog: Backlog) -> Row:
-        return Row(
-            backlog.key,
-            backlog.name,
-            contender,
-            lambda stage, options: measure(stage, contender, options, backlog),
-        )
-
-    return [row(contender, backlog) for contender in ours for backlog in BACKLOGS]
-
-
 CASE = Case(
     name="backlog",
     title="A long queue (jobqueue)",
@@ -97,7 +83,7 @@ CASE = Case(
     "wait behind them, a million that are due tomorrow, or jobs of 100,000 keys, which take turns. What waits"
     " is 20,000 jobs and not 1,000 in the first row, because 1,000 are done before the worker is warm.",
     columns=(Column("rate", "jobs/s"), Column("warm", "of that the second half, jobs/s")),
-    rows=_rows,
+    rows=of_ours(BACKLOGS, measure),
     baseline="few",
     plotted=("rate",),
 )

@@ -66,7 +66,7 @@ def _lone(stage: Stage, contender: Contender) -> dict[str, float]:
         stage.produce(contender, "lone", 20, GAP)
         stage.wait(workers, 20)
         before, began = cost(stage), time.monotonic()
-        time.sleep(LONE * GAP / 2)
+        time.sleep(LONE * GAP / 2)  # what is sent meanwhile is what the worker does anyway
         idle, seconds = cost(stage) - before, time.monotonic() - began
         before, began = cost(stage), time.monotonic()
         stage.produce(contender, "lone", LONE, GAP)

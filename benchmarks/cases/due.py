@@ -24,7 +24,7 @@ def measure(stage: Stage, contender: Contender, options: Options) -> Figures:
         for _ in range(WARM + COUNT):
             delay = random.uniform(0.02, 0.12)
             queue.enqueue("arrive", {"sent": now() + delay}, delay=delay)
-            time.sleep(delay)
+            time.sleep(delay)  # one is due at a time
         stage.wait(workers, WARM + COUNT)
         [found] = workers.numbers()
     return percentiles(found[WARM:])

@@ -36,10 +36,10 @@ def measure(stage: Stage, contender: Contender, options: Options, workers: int) 
             stack.callback(process.kill)
             assert process.stdout is not None
             until(lambda process=process: bool(process.stdout.readline()), "workers are ready")  # type: ignore[misc]  # a default
-        time.sleep(5)
+        time.sleep(5)  # what they do at their start is not to be counted
         before, memory = cost(stage), stage.redis.info("memory")["used_memory"]
         connections = stage.redis.info("clients")["connected_clients"]
-        time.sleep(SECONDS)
+        time.sleep(SECONDS)  # this is what is measured
         total = cost(stage) - before
     return {
         "commands": total.commands / SECONDS,

@@ -1,10 +1,10 @@
 """What results, events and timelines cost."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from case import Case, Column, Figures, Options, Row
+from case import Case, Column, Figures, Options, of_ours
 from contenders import Contender
 from stage import Stage
 
@@ -57,20 +57,6 @@ def measure(stage: Stage, contender: Contender, options: Options, variant: Varia
     return {"rate": whole, "warm": warm}
 
 
-def _rows(contenders: Sequence[Contender]) -> list[Row]:
-    ours = [each for each in contenders if each.key == "jobqueue"]
-
-    def row(contender: Contender, variant: Variant) -> Row:
-        return Row(
-            variant.key,
-            variant.name,
-            contender,
-            lambda stage, options: measure(stage, contender, options, variant),
-        )
-
-    return [row(contender, variant) for contender in ours for variant in VARIANTS]
-
-
 CASE = Case(
     name="options",
     title="Results and events (jobqueue)",
@@ -78,6 +64,6 @@ CASE = Case(
     "Timelines cannot be switched off: they are put together of what is kept anyway, and a job that simply "
     "runs adds nothing to them.",
     columns=(Column("rate", "jobs/s"), Column("warm", "of that the second half, jobs/s")),
-    rows=_rows,
+    rows=of_ours(VARIANTS, measure),
     baseline="defaults",
 )

@@ -22,9 +22,9 @@ def measure(stage: Stage, contender: Contender, options: Options) -> Figures:
         begun = time.monotonic()
         stage.wait(workers, 1)
         [first] = [time for each in workers.numbers() for time in each]
-        time.sleep(3)
+        time.sleep(3)  # what follows the job is not to be counted
         before = cost(stage)
-        time.sleep(SECONDS)
+        time.sleep(SECONDS)  # this is what is measured
         total = cost(stage) - before
         memory = _memory(workers)
     return {"start": first - begun, "memory": memory, **_idle(total), "import": _imported(contender)}

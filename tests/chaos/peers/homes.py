@@ -2,13 +2,12 @@
 
 import os
 import re
-import shutil
 from importlib import metadata
 from pathlib import Path
 
 import environments  # in benchmarks, which measures other job queues too
 from chaos.peers.table import APPS, NODE_APPS, Peer
-from environments import PROJECT, make, make_node
+from environments import PROJECT, copy_programs, make, make_node
 
 HOMES = PROJECT / "build" / "peers"
 
@@ -42,10 +41,7 @@ def folder(peer: Peer) -> Path:
     """Return where the commands of a peer are run."""
     if not peer.node:
         return APPS
-    # Node looks for packages beside the program.
-    for program in NODE_APPS.glob("*.mjs"):
-        shutil.copy(program, home(peer))
-    return home(peer)
+    return copy_programs(NODE_APPS, home(peer))
 
 
 def environment(peer: Peer) -> dict[str, str]:
